@@ -1,0 +1,1 @@
+//! From a frozen heap to tables.

@@ -1,0 +1,1 @@
+//! The `.endler` file (being written).
