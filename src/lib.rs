@@ -1,59 +1,108 @@
-//! endler (façade being written; the names below are final).
+//! A heap profiler for Rust programs: what is on the heap, by Rust type; who
+//! allocated it; how old it is; and what grew between two points.
+//!
+//! ```no_run
+//! #[global_allocator]
+//! static HEAP: endler::Heap = endler::Heap::system();
+//!
+//! fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     endler::on_signal(libc::SIGUSR1, "heap-dumps")?;
+//!     // … the service; then, from a shell: kill -USR1 PID
+//!     Ok(())
+//! }
+//! ```
+//!
+//! Types need debug information: `debug = 2` (or `1`) in the profile. Nothing
+//! else is asked: no frame-pointer flag, no nightly compiler, no derive.
+//!
+//! * [`Heap`] is the recording allocator; [`Mode`] and the environment variable
+//!   `ENDLER` (`off`, `exact`) say whether it records.
+//! * [`on_signal`] writes heap tables and a snapshot file at each signal,
+//!   [`on_exit`] at the end of the process, [`snapshot_to`] when asked.
+//! * [`phase`] marks phases, whose ends can be compared.
+//! * [`snapshot`] opens a snapshot in the process, for its own tests.
+//!
+//! The snapshot is taken from a copy of the process: the process is held for
+//! the copy alone (about 25 ms for each GiB that it has touched).
 
-use std::alloc::{GlobalAlloc, Layout, System};
+#![warn(missing_docs)]
+
+mod dump;
+mod error;
+mod exit;
+mod files;
+mod profiler;
+mod signal;
+mod start;
+mod view;
+
 use std::path::{Path, PathBuf};
 
+pub use endler_allocator::{Heap, Mode};
 pub use endler_reports as reports;
 
-/// The recording global allocator (stub while the allocator is being written).
-#[derive(Debug)]
-pub struct Heap<A: GlobalAlloc = System> {
-    inner: A,
-}
-impl Heap<System> {
-    /// Wraps the system allocator.
-    #[must_use]
-    pub const fn system() -> Self {
-        Heap { inner: System }
-    }
-}
-impl<A: GlobalAlloc> Heap<A> {
-    /// Wraps any allocator.
-    pub const fn wrapping(inner: A) -> Self {
-        Heap { inner }
-    }
-}
-// SAFETY: forwards to the inner allocator.
-unsafe impl<A: GlobalAlloc> GlobalAlloc for Heap<A> {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: the caller's contract.
-        unsafe { self.inner.alloc(layout) }
-    }
-    unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
-        // SAFETY: the caller's contract.
-        unsafe { self.inner.dealloc(ptr, layout) }
-    }
-}
+pub use dump::SnapshotInfo;
+pub use error::Error;
+pub use view::Snapshot;
 
-/// Error (stub).
-pub type Error = std::io::Error;
-
-/// Writes tables and a snapshot into `directory` at each delivery of `signal`.
+/// At each delivery of `signal`: writes the partition tables (text) and the
+/// snapshot file into `directory` and names them on standard error.
+///
+/// The handler only wakes the profiler's own thread; deliveries during a dump
+/// are answered by one more dump. A handler function that was there before is
+/// called as well; a default action is not taken. The directory is made if it
+/// is missing; a second call for one signal changes its directory. When
+/// nothing is recorded (`ENDLER=off`) the signal is answered by a line on
+/// standard error that says so.
+///
+/// Files: `endler.PID.SEQ[.PHASE].endler` and `.txt`, mode 0600, the last 16
+/// dumps kept.
+///
+/// # Errors
+/// A signal that cannot be handled, a directory that cannot be made, or no
+/// thread to be had.
 pub fn on_signal(signal: i32, directory: impl Into<PathBuf>) -> Result<(), Error> {
-    let _ = (signal, directory.into());
-    Ok(())
+    let _pause = endler_allocator::pause();
+    signal::on_signal(signal, directory.into())
 }
-/// Writes a last dump at a normal exit and at an abort.
+
+/// Writes a last dump into `directory` when the process ends: at a normal exit
+/// (`main` returns, `std::process::exit`) and at an abort (`panic = "abort"`,
+/// out of memory, `abort()`).
+///
+/// Not at `_exit`, `SIGKILL` or the default action of another signal. A process
+/// that the host forked writes none.
+///
+/// # Errors
+/// As for [`on_signal`].
 pub fn on_exit(directory: impl Into<PathBuf>) -> Result<(), Error> {
-    let _ = directory.into();
-    Ok(())
+    let _pause = endler_allocator::pause();
+    exit::on_exit(directory.into())
 }
-/// Starts a phase.
+
+/// Enters a phase: blocks born from now on belong to it, and dumps carry its
+/// name. Costs one store; the names of at most 65,534 phases are kept.
 pub fn phase(name: &str) {
-    let _ = name;
+    endler_allocator::enter_phase(name);
 }
-/// Writes a snapshot; returns when the file is complete.
-pub fn snapshot_to(path: impl AsRef<Path>) -> Result<(), Error> {
-    let _ = path.as_ref();
-    Err(std::io::Error::other("stub"))
+
+/// Takes a snapshot and writes it to `path`; returns when the file is complete.
+///
+/// The file is written under another name in the same directory and renamed
+/// when it is whole; a file of that name is replaced.
+///
+/// # Errors
+/// Nothing is recorded, the copy failed, or the file cannot be written.
+pub fn snapshot_to(path: impl AsRef<Path>) -> Result<SnapshotInfo, Error> {
+    let _pause = endler_allocator::pause();
+    profiler::snapshot_to(path.as_ref())
+}
+
+/// Takes a snapshot and opens it in this process.
+///
+/// # Errors
+/// As for [`snapshot_to`].
+pub fn snapshot() -> Result<Snapshot, Error> {
+    let _pause = endler_allocator::pause();
+    profiler::snapshot()
 }

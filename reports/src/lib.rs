@@ -1,1 +1,26 @@
 //! From a frozen heap to tables.
+//!
+//! * [`load()`] reads a snapshot file.
+//! * [`partition`]: views, that is sets of blocks cut by a relation.
+//! * [`render`]: Heapy's and trackref's tables, as text.
+//! * [`diff`]: what changed between snapshots, and the sentence on what grew.
+//! * [`json`]: the same views as JSON.
+//! * [`tables`](tables()): the text file that a signal writes.
+//!
+//! Nothing here knows that a live process exists; an image from a file, a
+//! forked child or a test is one and the same.
+
+#![warn(missing_docs)]
+
+pub mod diff;
+mod error;
+pub mod json;
+mod load;
+pub mod partition;
+pub mod render;
+mod tables;
+
+pub use error::Error;
+pub use load::{load, load_from};
+pub use tables::{tables, write_tables};
+pub mod resolve;

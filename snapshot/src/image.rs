@@ -162,7 +162,11 @@ impl Blocks {
     /// Sum of the requested sizes.
     #[must_use]
     pub fn total_size(&self) -> Bytes {
-        Bytes(self.size.iter().fold(0u64, |sum, b| sum.saturating_add(b.0)))
+        Bytes(
+            self.size
+                .iter()
+                .fold(0u64, |sum, b| sum.saturating_add(b.0)),
+        )
     }
 }
 
@@ -395,7 +399,10 @@ impl Image {
             }
         }
         for (i, frame) in self.frames.iter().enumerate() {
-            if frame.module.is_some_and(|m| m.index() >= self.modules.len()) {
+            if frame
+                .module
+                .is_some_and(|m| m.index() >= self.modules.len())
+            {
                 return Err(format!("frame {i} has no module"));
             }
         }

@@ -8,7 +8,7 @@
 //! * [`image`]: the columns of a frozen heap, one row a live block.
 //! * [`resolution`]: what debug information adds: names, types, sites.
 //! * [`ids`]: the newtypes that index them.
-//! * [`format`]: the file that holds an image.
+//! * [`mod@format`]: the file that holds an image.
 //! * [`memory`]: reading the frozen process's words.
 //!
 //! It is not for: knowing that a live process exists, or how a table looks.

@@ -147,7 +147,10 @@ impl Resolution {
     /// The inline chain of a frame, innermost first.
     #[must_use]
     pub fn lines_of(&self, frame: FrameId) -> &[SourceLine] {
-        let range = self.frame_lines.get(frame.index()).zip(self.frame_lines.get(frame.index() + 1));
+        let range = self
+            .frame_lines
+            .get(frame.index())
+            .zip(self.frame_lines.get(frame.index() + 1));
         range
             .and_then(|(&from, &to)| self.lines.get(from as usize..to as usize))
             .unwrap_or(&[])
@@ -167,14 +170,28 @@ impl Resolution {
     pub fn check_invariants(&self, image: &Image) -> Result<(), String> {
         let expect = [
             ("block_type", self.block_type.len(), image.blocks.len()),
-            ("block_evidence", self.block_evidence.len(), image.blocks.len()),
-            ("context_site", self.context_site.len(), image.contexts.len()),
-            ("frame_lines", self.frame_lines.len(), image.frames.len() + 1),
+            (
+                "block_evidence",
+                self.block_evidence.len(),
+                image.blocks.len(),
+            ),
+            (
+                "context_site",
+                self.context_site.len(),
+                image.contexts.len(),
+            ),
+            (
+                "frame_lines",
+                self.frame_lines.len(),
+                image.frames.len() + 1,
+            ),
             ("modules", self.modules.len(), image.modules.len()),
         ];
         for (name, have, want) in expect {
             if have != want {
-                return Err(format!("resolution.{name} has {have} rows instead of {want}"));
+                return Err(format!(
+                    "resolution.{name} has {have} rows instead of {want}"
+                ));
             }
         }
         if self.strings.first().is_none_or(|s| !s.is_empty()) {
@@ -195,13 +212,21 @@ impl Resolution {
         {
             return Err(format!("type {i} names a string that is not there"));
         }
-        if let Some(i) = self.block_type.iter().position(|t| t.index() >= self.types.len()) {
+        if let Some(i) = self
+            .block_type
+            .iter()
+            .position(|t| t.index() >= self.types.len())
+        {
             return Err(format!("block {i} has a type that is not there"));
         }
         if let Some(i) = self.frame_lines.windows(2).position(|w| w[0] > w[1]) {
             return Err(format!("the lines of frame {i} end before they begin"));
         }
-        if self.frame_lines.last().is_some_and(|&end| end as usize > self.lines.len()) {
+        if self
+            .frame_lines
+            .last()
+            .is_some_and(|&end| end as usize > self.lines.len())
+        {
             return Err("the last frame's lines end past the line table".into());
         }
         if let Some(i) = self

@@ -1,0 +1,298 @@
+//! From the recorder's tables to the columns of an image.
+//!
+//! Runs in the copy, over frozen tables, or in the process itself, over tables
+//! that change meanwhile: then a slot is read, and the shadow asked again
+//! whether it still records the same block.
+//!
+//! A block is live if the shadow at its address holds its slot, or if a row
+//! has it parked (its inner realloc is running). Both at once is one block.
+
+use hashbrown::HashMap;
+use hashbrown::hash_map::Entry;
+
+use endler_snapshot::{
+    Addr, Blocks, Bytes, Context, ContextId, Cut, Figures, Frame, FrameId, FrameKind, Image,
+    Module, ModuleId, Nanos, Phase, PhaseId, Process, Serial, StackEnd, StackId, StackTrie, Thread,
+    ThreadId, Tick, Totals,
+};
+
+use super::notes::Note;
+use crate::hook::Recorder;
+use crate::os;
+use crate::phases::Entered;
+use crate::slots::Record;
+use crate::threads::SHARED;
+use crate::unwind::walk::INTERRUPTED;
+
+/// What the host's thread gathered before the copy.
+#[derive(Clone, Debug)]
+pub(super) struct Gathered {
+    pub(super) pid: u32,
+    pub(super) taken: Nanos,
+    pub(super) sequence: u32,
+    pub(super) phases: Vec<Entered>,
+    pub(super) notes: Vec<Note>,
+    pub(super) resident: u64,
+    pub(super) process_name: String,
+    pub(super) exe: String,
+}
+
+/// The image of what `recorder` holds.
+pub(super) fn image(recorder: &Recorder, gathered: &Gathered, cut: Cut, held: Nanos) -> Image {
+    // First, before reading the tables touches pages of them.
+    let own = Bytes(os::own_resident());
+    let clock = recorder.start.calibrate();
+    let phases = phases(&gathered.phases);
+    let current = PhaseId(u16::try_from(phases.len() - 1).unwrap_or(u16::MAX));
+    let mut image = Image {
+        process: Process {
+            pid: gathered.pid,
+            mode: endler_snapshot::Mode::Exact,
+            cut,
+            taken: gathered.taken,
+            held,
+            exe: gathered.exe.clone(),
+            sequence: gathered.sequence,
+            phase: current,
+            clock,
+        },
+        phases,
+        threads: threads(recorder, gathered),
+        modules: modules(recorder),
+        ..Image::default()
+    };
+    image.blocks = blocks(recorder, &image);
+    contexts(recorder, &mut image);
+    image.totals = totals(recorder, image.contexts.len());
+    let lost = recorder
+        .rows
+        .iter()
+        .map(|r| r.lost.load(std::sync::atomic::Ordering::Relaxed));
+    let load = |n: &std::sync::atomic::AtomicU64| n.load(std::sync::atomic::Ordering::Relaxed);
+    image.figures = Figures {
+        lost: lost.sum::<u64>() + load(&recorder.lost),
+        truncated: load(&recorder.contexts.truncated),
+        stuck: load(&recorder.contexts.stuck),
+        own,
+        resident: Bytes(gathered.resident),
+    };
+    image
+}
+
+fn phases(entered: &[Entered]) -> Vec<Phase> {
+    let named = entered.iter().map(|p| Phase {
+        name: p.name.clone(),
+        start: Tick(p.start),
+    });
+    std::iter::once(Phase::default()).chain(named).collect()
+}
+
+fn threads(recorder: &Recorder, gathered: &Gathered) -> Vec<Thread> {
+    let mut threads: Vec<Thread> = (0..recorder.threads.len())
+        .map(|number| {
+            let entry = recorder.threads.get(number as u16);
+            let tid = entry.map_or(0, |e| e.tid.load(std::sync::atomic::Ordering::Relaxed));
+            let (name, len) = entry.map_or(([0; 16], 0), |e| e.name());
+            let last = String::from_utf8_lossy(name.get(..len).unwrap_or(&[])).into_owned();
+            Thread {
+                tid,
+                name: last,
+                alive: false,
+                stack_pointer: None,
+            }
+        })
+        .collect();
+    // The last number of a thread id is the living thread's.
+    let mut newest: HashMap<u32, usize> = HashMap::new();
+    for (i, thread) in threads.iter().enumerate() {
+        newest.insert(thread.tid, i);
+    }
+    for note in &gathered.notes {
+        if let Some(thread) = newest.get(&note.tid).and_then(|i| threads.get_mut(*i)) {
+            thread.alive = true;
+            thread.name.clone_from(&note.name);
+            thread.stack_pointer = note.stack_pointer.map(Addr);
+        }
+    }
+    for thread in &mut threads {
+        // Linux gives a thread its maker's name; a name of its own differs.
+        if thread.tid == gathered.pid {
+            thread.name = "main".to_owned();
+        } else if thread.name == gathered.process_name {
+            thread.name.clear();
+        }
+    }
+    if recorder.threads.len() == usize::from(SHARED) {
+        threads.push(Thread {
+            name: "(later threads)".to_owned(),
+            ..Thread::default()
+        });
+    }
+    threads
+}
+
+fn modules(recorder: &Recorder) -> Vec<Module> {
+    let all = recorder.objects.iter();
+    all.map(|record| Module {
+        path: String::from_utf8_lossy(record.path()).into_owned(),
+        build_id: record.build_id().to_vec(),
+        bias: record.bias,
+        start: Addr(record.start),
+        end: Addr(record.end),
+    })
+    .collect()
+}
+
+fn blocks(recorder: &Recorder, image: &Image) -> Blocks {
+    let mut blocks = Blocks::default();
+    let (threads, phases) = (image.threads.len(), image.phases.len());
+    let known_contexts = recorder.contexts.len();
+    let mut sorted = true;
+    let mut last = 0u64;
+    let mut add = |index: u32, record: &Record| {
+        sorted &= record.addr > last;
+        last = record.addr;
+        let context = record.context as usize;
+        let within = |n: u16, len: usize| if usize::from(n) < len { n } else { 0 };
+        blocks.addr.push(Addr(record.addr));
+        blocks.size.push(Bytes(record.size));
+        // A racing image may see ids that were made after its tables were read.
+        blocks.context.push(ContextId(if context < known_contexts {
+            record.context
+        } else {
+            0
+        }));
+        blocks.born.push(Tick(record.birth));
+        blocks.serial.push(Serial(recorder.slab.serial(index)));
+        blocks.thread.push(ThreadId(within(record.thread, threads)));
+        blocks.phase.push(PhaseId(within(record.phase, phases)));
+    };
+    // Parked first: in a racing image a block may be unparked meanwhile, and
+    // is then found in the shadow under the same slot.
+    let parked: HashMap<u32, Record> = recorder
+        .rows
+        .iter()
+        .filter_map(crate::rows::Row::parked)
+        .collect();
+    let mut seen = Vec::new();
+    recorder.shadow.for_each(|addr, index| {
+        let Some(slot) = recorder.slab.slot(index) else {
+            return;
+        };
+        let record = slot.load();
+        let still = recorder.shadow.get(addr).and_then(|entry| entry.load()) == Some(index);
+        if record.addr == addr && still {
+            if parked.contains_key(&index) {
+                seen.push(index);
+            }
+            add(index, &record);
+        }
+    });
+    for (index, record) in &parked {
+        if !seen.contains(index) {
+            add(*index, record);
+        }
+    }
+    if !sorted {
+        sort(&mut blocks);
+    }
+    blocks
+}
+
+/// Sorts by address and, in a racing image, drops the second of two blocks at one address.
+fn sort(blocks: &mut Blocks) {
+    let mut order: Vec<u32> = (0..blocks.len() as u32).collect();
+    order.sort_unstable_by_key(|i| (blocks.addr[*i as usize], *i));
+    order.dedup_by_key(|i| blocks.addr[*i as usize]);
+    fn permute<T: Copy>(column: &mut Vec<T>, order: &[u32]) {
+        *column = order.iter().map(|i| column[*i as usize]).collect();
+    }
+    permute(&mut blocks.size, &order);
+    permute(&mut blocks.context, &order);
+    permute(&mut blocks.born, &order);
+    permute(&mut blocks.serial, &order);
+    permute(&mut blocks.thread, &order);
+    permute(&mut blocks.phase, &order);
+    permute(&mut blocks.addr, &order);
+}
+
+/// Contexts, their stacks as a trie, and the distinct frames.
+fn contexts(recorder: &Recorder, image: &mut Image) {
+    let count = recorder.contexts.len();
+    let modules: Vec<_> = recorder.objects.iter().collect();
+    let mut trie = StackTrie {
+        parent: vec![StackId(0)],
+        frame: vec![FrameId(0)],
+    };
+    let mut nodes: HashMap<(StackId, FrameId), StackId> = HashMap::new();
+    let mut frames: HashMap<(u64, Option<ModuleId>), FrameId> = HashMap::new();
+    let mut contexts = vec![Context::default(); count];
+    for (id, context) in contexts.iter_mut().enumerate() {
+        let Some(record) = recorder.contexts.get(id as u32) else {
+            continue;
+        };
+        let mut at = StackId(0);
+        for address in record.frames().iter().rev() {
+            let plain = address & !INTERRUPTED;
+            let held = modules
+                .iter()
+                .position(|m| m.held(plain.wrapping_sub(1), record.generation));
+            let module = held.map(|m| ModuleId(m as u32));
+            let kind = if *address == plain {
+                FrameKind::Call
+            } else {
+                FrameKind::Interrupted
+            };
+            let fresh = FrameId(image.frames.len() as u32);
+            let frame = *frames.entry((*address, module)).or_insert_with(|| {
+                image.frames.push(Frame {
+                    address: Addr(plain),
+                    kind,
+                    module,
+                });
+                fresh
+            });
+            at = match nodes.entry((at, frame)) {
+                Entry::Occupied(node) => *node.get(),
+                Entry::Vacant(place) => {
+                    let node = StackId(trie.parent.len() as u32);
+                    trie.parent.push(at);
+                    trie.frame.push(frame);
+                    *place.insert(node)
+                }
+            };
+        }
+        *context = Context {
+            stack: at,
+            tag: record.tag,
+            end: match record.end {
+                0 => StackEnd::Complete,
+                1 => StackEnd::Truncated,
+                _ => StackEnd::Stuck,
+            },
+        };
+    }
+    image.contexts = contexts;
+    image.stacks = trie;
+}
+
+fn totals(recorder: &Recorder, contexts: usize) -> Vec<Totals> {
+    use std::sync::atomic::Ordering::Relaxed;
+    let mut totals = vec![Totals::default(); contexts];
+    for row in recorder.rows.iter() {
+        row.totals.for_each(|context, counts| {
+            let Some(total) = totals.get_mut(context) else {
+                return;
+            };
+            total.freed += counts.freed.load(Relaxed);
+            total.freed_bytes.0 += counts.freed_bytes.load(Relaxed);
+            total.moved += counts.moved.load(Relaxed);
+            total.moved_bytes.0 += counts.moved_bytes.load(Relaxed);
+            total.lifetime_ticks += counts.lifetime_ticks.load(Relaxed);
+            for (sum, count) in total.lifetimes.iter_mut().zip(&counts.lifetimes) {
+                *sum = sum.saturating_add(count.load(Relaxed));
+            }
+        });
+    }
+    totals
+}

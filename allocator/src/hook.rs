@@ -1,0 +1,406 @@
+//! The hook: what happens beside each call of the inner allocator.
+//!
+//! Rules of this file: remove the record before the inner free or realloc,
+//! insert it after the inner alloc, put it back if a realloc gives null. Never
+//! panic, lock, block, format or allocate from the host. A free is never
+//! skipped, not even inside the guard. What cannot be recorded is counted.
+//!
+//! The one static of the recorder stands here; all else are plain structs.
+
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
+
+use core::cell::Cell;
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+use crate::clock::Start;
+use crate::contexts::{self, Contexts, Frames, Stack};
+use crate::mode::{self, Mode};
+use crate::os;
+use crate::phases::Phases;
+use crate::rows::{Guard, Row, Rows};
+use crate::shadow::Shadow;
+use crate::slots::{NONE, Record, Slab};
+use crate::threads::Threads;
+use crate::unwind::cache::RuleCache;
+use crate::unwind::objects::Objects;
+use crate::unwind::walk::{Memo, OwnStack, Registers};
+
+/// Everything that the recorder knows.
+pub(crate) struct Recorder {
+    pub(crate) shadow: Shadow,
+    pub(crate) slab: Slab,
+    pub(crate) rows: Rows,
+    pub(crate) threads: Threads,
+    pub(crate) contexts: Contexts,
+    pub(crate) rules: RuleCache,
+    pub(crate) objects: Objects,
+    pub(crate) start: Start,
+    pub(crate) phases: Phases,
+    /// Allocations of threads that have no row, which could not be recorded.
+    pub(crate) lost: AtomicU64,
+    /// Set by the first thread that decides the mode.
+    deciding: AtomicU32,
+}
+
+/// The recorder of this process.
+pub(crate) static RECORDER: Recorder = Recorder {
+    shadow: Shadow::new(),
+    slab: Slab::new(),
+    rows: Rows::new(),
+    threads: Threads::new(),
+    contexts: Contexts::new(),
+    rules: RuleCache::new(),
+    objects: Objects::new(),
+    start: Start::new(),
+    phases: Phases::new(),
+    lost: AtomicU64::new(0),
+    deciding: AtomicU32::new(0),
+};
+
+// SAFETY: all fields are atomics or structs of atomics, but for the `Cell`s of
+// the rows, which only the row's own thread touches (see rows.rs).
+unsafe impl Sync for Recorder {}
+
+/// A thread that is getting its row: nothing is recorded meanwhile.
+const CLAIMING: usize = 1;
+
+thread_local! {
+    /// The thread's row: 0 for none yet, [`CLAIMING`], or its address. Const
+    /// and without a destructor, so it needs no allocation and never ends.
+    static ROW: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Decides the mode at the first allocation of the process.
+#[cold]
+#[inline(never)]
+pub(crate) fn decide(default: Mode) -> u8 {
+    if RECORDER.deciding.swap(1, Ordering::AcqRel) == 0 {
+        let mode = mode::decide(default);
+        if mode == Mode::Exact {
+            RECORDER.start.begin();
+            RECORDER.phases.begin();
+            RECORDER.objects.refresh(&RECORDER.rules);
+            // SAFETY: the handler touches only this thread's row.
+            unsafe { libc::pthread_atfork(None, None, Some(forked)) };
+        }
+        mode::set_state(mode as u8);
+    }
+    // Another thread is deciding: its state counts from the next call on.
+    match mode::state() {
+        mode::UNDECIDED => mode::OFF,
+        state => state,
+    }
+}
+
+/// In a process that the host forked: the one thread left has a new id.
+extern "C" fn forked() {
+    if let Some(row) = row_if_any() {
+        row.set_tid(os::thread_id());
+    }
+}
+
+#[inline(always)]
+fn row_if_any() -> Option<&'static Row> {
+    let at = ROW.get();
+    if at <= CLAIMING {
+        return None;
+    }
+    // SAFETY: the thread-local holds the address of a row of RECORDER, which
+    // stays mapped for ever.
+    Some(unsafe { &*(at as *const Row) })
+}
+
+/// The calling thread's row, made if need be.
+#[inline(always)]
+pub(crate) fn row() -> Option<&'static Row> {
+    match row_if_any() {
+        Some(row) => Some(row),
+        None => claim_row(),
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn claim_row() -> Option<&'static Row> {
+    if ROW.get() == CLAIMING {
+        return None;
+    }
+    ROW.set(CLAIMING);
+    let row = RECORDER.rows.claim(&RECORDER.threads, Registers::here().sp);
+    ROW.set(row.map_or(0, |row| (&raw const *row) as usize));
+    row
+}
+
+struct MemoFrames<'a>(&'a Memo);
+
+impl Frames for MemoFrames<'_> {
+    fn frame(&self, at: u32) -> u64 {
+        self.0.frame(at)
+    }
+}
+
+/// The context of the calling thread's stack.
+#[inline(always)]
+fn context(guard: &Guard<'_>, start: Registers) -> u32 {
+    let row = guard.row;
+    let walked = row.memo.walk(
+        start,
+        &row.stacks,
+        &RECORDER.rules,
+        &RECORDER.objects,
+        &OwnStack,
+    );
+    if walked.same_as != 0 {
+        return walked.same_as;
+    }
+    let generation = RECORDER.objects.generation();
+    let hash = walked.hash ^ u64::from(generation).wrapping_mul(0xd6e8_feb8_6659_fd93);
+    let context = match row.cached(hash) {
+        Some(context) => context,
+        None => {
+            let frames = MemoFrames(&row.memo);
+            let stack = Stack {
+                hash,
+                frames: &frames,
+                len: walked.len,
+                end: walked.end,
+                generation,
+                tag: 0,
+            };
+            let context = RECORDER.contexts.intern(&stack);
+            if context != contexts::UNKNOWN {
+                row.remember(hash, context);
+            }
+            context
+        }
+    };
+    row.memo.set_context(context);
+    context
+}
+
+/// Records a block that the inner allocator just gave.
+#[inline(never)]
+pub(crate) fn insert(addr: *mut u8, size: usize) {
+    let start = Registers::here();
+    let Some(row) = row() else {
+        RECORDER.lost.fetch_add(1, Ordering::Relaxed);
+        return;
+    };
+    // Inside the profiler: its own blocks are not the host's.
+    let Some(guard) = row.enter() else { return };
+    let context = context(&guard, start);
+    if !try_insert(&guard, addr as u64, size, context) {
+        lose(&guard);
+    }
+}
+
+#[cold]
+fn lose(guard: &Guard<'_>) {
+    let lost = &guard.row.lost;
+    lost.store(
+        lost.load(Ordering::Relaxed).wrapping_add(1),
+        Ordering::Relaxed,
+    );
+}
+
+#[inline(always)]
+fn try_insert(guard: &Guard<'_>, addr: u64, size: usize, context: u32) -> bool {
+    let Some(entry) = RECORDER.shadow.get_or_map(addr) else {
+        return false;
+    };
+    let row = guard.row;
+    let Some(index) = row.pop(&RECORDER.slab, &RECORDER.threads) else {
+        return false;
+    };
+    let Some(slot) = RECORDER.slab.slot_reused(index) else {
+        return false;
+    };
+    slot.store(&Record {
+        addr,
+        size: size as u64,
+        thread: row.number.load(Ordering::Relaxed),
+        phase: RECORDER.phases.current(),
+        context,
+        birth: RECORDER.start.tick(),
+    });
+    entry.set(index);
+    true
+}
+
+/// Forgets a block that the inner allocator is about to take back.
+#[inline(never)]
+pub(crate) fn remove(addr: *mut u8) {
+    let Some(index) = RECORDER
+        .shadow
+        .get(addr as u64)
+        .and_then(|entry| entry.take())
+    else {
+        return;
+    };
+    let Some(row) = row() else {
+        return give_back(index);
+    };
+    let Some(guard) = row.enter() else {
+        return row.defer(index, &RECORDER.slab);
+    };
+    let Some(slot) = RECORDER.slab.slot(index) else {
+        return;
+    };
+    let record = slot.load();
+    let age = RECORDER.start.tick().saturating_sub(record.birth);
+    guard
+        .row
+        .totals
+        .freed(record.context, record.size, age, bucket(age));
+    guard.row.push(index, &RECORDER.slab);
+}
+
+/// A free on a thread that has no row: the slot goes to all threads.
+#[cold]
+fn give_back(index: u32) {
+    if let Some(slot) = RECORDER.slab.slot(index) {
+        slot.set_next(NONE);
+    }
+    RECORDER.slab.give_batch(index);
+}
+
+/// The lifetime bucket of an age, by the bounds that a tick has by its nominal
+/// length (2^23 cycles at 3 GHz): 1 s, 10 s, 1 min, 10 min, 1 h.
+#[inline(always)]
+fn bucket(ticks: u32) -> usize {
+    const SECOND: u32 = 358;
+    if ticks < SECOND {
+        return 0;
+    }
+    [10, 60, 600, 3600]
+        .iter()
+        .filter(|s| ticks >= SECOND.saturating_mul(**s))
+        .count()
+        .wrapping_add(1)
+}
+
+/// A block whose inner realloc is running.
+pub(crate) struct Parked {
+    index: u32,
+    record: Record,
+    /// Whether the thread was inside the profiler already, so that the row's
+    /// parking place is not ours.
+    inside: bool,
+}
+
+/// Takes a block's record out before its inner realloc.
+#[inline(never)]
+pub(crate) fn park(addr: *mut u8) -> Option<Parked> {
+    let entry = RECORDER.shadow.get(addr as u64)?;
+    let index = entry.load()?;
+    let record = RECORDER.slab.slot(index)?.load();
+    // A realloc within a realloc (an inner allocator that allocates) finds the
+    // row's place taken and does without.
+    let guard = row()
+        .and_then(Row::enter)
+        .filter(|guard| guard.row.parked().is_none());
+    if let Some(guard) = &guard {
+        guard.row.park(index, &record);
+    }
+    entry.take();
+    Some(Parked {
+        index,
+        record,
+        inside: guard.is_none(),
+    })
+}
+
+/// Ends a realloc that failed: the block stays as it was.
+#[cold]
+#[inline(never)]
+pub(crate) fn put_back(parked: Parked) {
+    if let Some(entry) = RECORDER.shadow.get(parked.record.addr) {
+        entry.set(parked.index);
+    }
+    if let Some(row) = row_if_any().filter(|_| !parked.inside) {
+        row.unpark();
+    }
+}
+
+/// Ends a realloc that succeeded: the block keeps its serial, birth, thread and
+/// phase, and takes the new address, size and context.
+#[inline(never)]
+pub(crate) fn moved(parked: Parked, addr: *mut u8, size: usize) {
+    let start = Registers::here();
+    let Some(row) = row_if_any().filter(|_| !parked.inside) else {
+        return finish_move(&parked, addr as u64, size, parked.record.context);
+    };
+    let Some(guard) = row.enter() else {
+        finish_move(&parked, addr as u64, size, parked.record.context);
+        return row.unpark();
+    };
+    let context = context(&guard, start);
+    guard
+        .row
+        .totals
+        .moved(parked.record.context, parked.record.size);
+    finish_move(&parked, addr as u64, size, context);
+    guard.row.unpark();
+}
+
+#[inline(always)]
+fn finish_move(parked: &Parked, addr: u64, size: usize, context: u32) {
+    let record = Record {
+        addr,
+        size: size as u64,
+        context,
+        ..parked.record
+    };
+    let Some(slot) = RECORDER.slab.slot(parked.index) else {
+        return;
+    };
+    match RECORDER.shadow.get_or_map(addr) {
+        Some(entry) => {
+            slot.store(&record);
+            entry.set(parked.index);
+        }
+        None => {
+            // No memory for the new place: the record is lost, and counted.
+            RECORDER.lost.fetch_add(1, Ordering::Relaxed);
+            give_back(parked.index);
+        }
+    }
+}
+
+/// While it lives, allocations of this thread are not recorded. Frees are.
+#[must_use]
+pub struct Pause {
+    row: Option<&'static Row>,
+    before: bool,
+}
+
+/// Stops recording on this thread until the value is dropped; for the
+/// profiler's own code outside the hook.
+pub fn pause() -> Pause {
+    if mode::state() != mode::EXACT {
+        return Pause {
+            row: None,
+            before: false,
+        };
+    }
+    let row = row();
+    let before = row.is_some_and(|row| row.set_busy(true));
+    Pause { row, before }
+}
+
+impl Drop for Pause {
+    fn drop(&mut self) {
+        if let Some(row) = self.row {
+            if !self.before {
+                row.drain_deferred(&RECORDER.slab);
+            }
+            row.set_busy(self.before);
+        }
+    }
+}

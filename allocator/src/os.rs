@@ -1,0 +1,229 @@
+//! The few system calls that the recorder makes, raw.
+//!
+//! Everything here may run inside the allocation hook, where nothing may
+//! allocate from the host, lock, or touch `errno` that the host reads later.
+//! So memory comes from `mmap` alone, calls go through `syscall` directly, and
+//! every mapping is named `endler` (`PR_SET_VMA_ANON_NAME`), so that `smaps`
+//! tells the profiler's own memory from the host's.
+//!
+//! Not for: anything that could be done outside the hook with std.
+
+use core::arch::asm;
+use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+/// The profiler's mappings, to tell what they cost: address and length, 0 for
+/// none. Beyond the table's length they are counted as wholly resident.
+static REGIONS: [[AtomicU64; 2]; MAX_REGIONS] =
+    [const { [const { AtomicU64::new(0) }; 2] }; MAX_REGIONS];
+static REGION_COUNT: AtomicUsize = AtomicUsize::new(0);
+static UNLISTED: AtomicU64 = AtomicU64::new(0);
+const MAX_REGIONS: usize = 1 << 13;
+
+/// One raw system call of up to six arguments; negative results are `-errno`.
+///
+/// # Safety
+/// 1. The call must be sound with these arguments in the current process.
+#[inline]
+pub(crate) unsafe fn syscall(number: i64, args: [u64; 6]) -> i64 {
+    let [a, b, c, d, e, f] = args;
+    let result: i64;
+    // SAFETY: the x86-64 Linux convention: number in rax, arguments in rdi rsi
+    // rdx r10 r8 r9, result in rax, rcx and r11 clobbered. (1) is the caller's.
+    unsafe {
+        asm!(
+            "syscall",
+            inlateout("rax") number => result,
+            in("rdi") a, in("rsi") b, in("rdx") c, in("r10") d, in("r8") e, in("r9") f,
+            lateout("rcx") _, lateout("r11") _,
+            options(nostack),
+        );
+    }
+    result
+}
+
+/// Maps `len` bytes of zeroed private memory that is not huge-paged, or null,
+/// and lists it as the profiler's.
+///
+/// `len` is rounded up to whole pages. The mapping is never given back unless
+/// [`unmap`] is called with it.
+pub(crate) fn map(len: usize) -> *mut u8 {
+    let at = map_unlisted(len);
+    if at.is_null() {
+        return at;
+    }
+    let place = REGION_COUNT.fetch_add(1, Ordering::Relaxed);
+    match REGIONS.get(place) {
+        Some([start, length]) => {
+            length.store(len as u64, Ordering::Relaxed);
+            start.store(at as u64, Ordering::Release);
+        }
+        None => {
+            UNLISTED.fetch_add(len as u64, Ordering::Relaxed);
+        }
+    }
+    at
+}
+
+/// As [`map`], for memory of the copy, which is not the profiler's in the host.
+pub(crate) fn map_unlisted(len: usize) -> *mut u8 {
+    const PROT: u64 = (libc::PROT_READ | libc::PROT_WRITE) as u64;
+    const FLAGS: u64 = (libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE) as u64;
+    let len = len.wrapping_add(4095) & !4095;
+    // SAFETY: a fresh anonymous mapping touches no existing memory.
+    let at = unsafe { syscall(libc::SYS_mmap, [0, len as u64, PROT, FLAGS, u64::MAX, 0]) };
+    if (-4095..0).contains(&at) {
+        return core::ptr::null_mut();
+    }
+    let advice = libc::MADV_NOHUGEPAGE as u64;
+    // SAFETY: advice on memory that was just mapped here.
+    unsafe { syscall(libc::SYS_madvise, [at as u64, len as u64, advice, 0, 0, 0]) };
+    // So that smaps shows whose it is; kernels built without it refuse, which
+    // costs nothing but the name.
+    const PR_SET_VMA: u64 = 0x5356_4d41;
+    let name = c"endler".as_ptr() as u64;
+    // SAFETY: names memory that was just mapped here.
+    unsafe {
+        syscall(
+            libc::SYS_prctl,
+            [PR_SET_VMA, 0, at as u64, len as u64, name, 0],
+        )
+    };
+    at as *mut u8
+}
+
+/// Gives back a mapping made by [`map`] or [`map_unlisted`], or a page-aligned
+/// part of one.
+///
+/// # Safety
+/// 1. The `len` bytes at `at` are the caller's own mapping and nothing refers
+///    to them any more.
+pub(crate) unsafe fn unmap(at: *mut u8, len: usize) {
+    let len = len.wrapping_add(4095) & !4095;
+    // SAFETY: (1).
+    unsafe { syscall(libc::SYS_munmap, [at as u64, len as u64, 0, 0, 0, 0]) };
+    let count = REGION_COUNT.load(Ordering::Relaxed);
+    for [start, _] in REGIONS.iter().take(count) {
+        // A mapping is unlisted by its owner, so there is one such entry at most.
+        let _ = start.compare_exchange(at as u64, 0, Ordering::AcqRel, Ordering::Relaxed);
+    }
+}
+
+/// Resident bytes of the profiler's own memory, asked of the kernel page by
+/// page (`mincore`); allocates, so not for the hook.
+pub(crate) fn own_resident() -> u64 {
+    let mut pages = 0u64;
+    let mut flags = Vec::new();
+    let count = REGION_COUNT.load(Ordering::Relaxed);
+    for [start, length] in REGIONS.iter().take(count) {
+        let (at, len) = (
+            start.load(Ordering::Acquire),
+            length.load(Ordering::Relaxed),
+        );
+        if at == 0 {
+            continue;
+        }
+        flags.clear();
+        flags.resize((len as usize).div_ceil(4096), 0u8);
+        let into = flags.as_mut_ptr() as u64;
+        // SAFETY: writes one byte for each page of the range into `flags`.
+        let failed = unsafe { syscall(libc::SYS_mincore, [at, len, into, 0, 0, 0]) } != 0;
+        if !failed {
+            pages = pages.wrapping_add(flags.iter().filter(|f| **f & 1 == 1).count() as u64);
+        }
+    }
+    pages
+        .wrapping_mul(4096)
+        .wrapping_add(UNLISTED.load(Ordering::Relaxed))
+}
+
+/// The calling thread's kernel id.
+pub(crate) fn thread_id() -> u32 {
+    // SAFETY: gettid has no arguments and no effect.
+    (unsafe { syscall(libc::SYS_gettid, [0; 6]) }) as u32
+}
+
+/// The process id.
+pub(crate) fn process_id() -> u32 {
+    // SAFETY: getpid has no arguments and no effect.
+    (unsafe { syscall(libc::SYS_getpid, [0; 6]) }) as u32
+}
+
+/// Whether a thread of this process with that id is alive.
+pub(crate) fn thread_is_alive(tid: u32) -> bool {
+    let pid = u64::from(process_id());
+    // SAFETY: signal 0 only asks.
+    let answer = unsafe { syscall(libc::SYS_tgkill, [pid, u64::from(tid), 0, 0, 0, 0]) };
+    answer != -i64::from(libc::ESRCH)
+}
+
+/// The calling thread's name as the kernel has it (`comm`), zero-padded.
+pub(crate) fn thread_name() -> [u8; 16] {
+    let mut name = [0u8; 16];
+    let into = name.as_mut_ptr() as u64;
+    // SAFETY: PR_GET_NAME writes 16 bytes, which `name` has.
+    unsafe {
+        syscall(
+            libc::SYS_prctl,
+            [libc::PR_GET_NAME as u64, into, 0, 0, 0, 0],
+        )
+    };
+    name
+}
+
+/// The address of the calling thread's control block, which glibc and musl
+/// place at the top of the stack of every thread but the first.
+pub(crate) fn thread_control_block() -> u64 {
+    let at: u64;
+    // SAFETY: the x86-64 TLS ABI keeps the block's own address in its first word.
+    unsafe { asm!("mov {}, fs:0", out(reg) at, options(nostack, readonly, preserves_flags)) };
+    at
+}
+
+/// Writes all of `bytes` to a descriptor, as far as it goes; for one-line messages.
+pub(crate) fn write_fd(fd: i32, bytes: &[u8]) {
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        let args = [fd as u64, rest.as_ptr() as u64, rest.len() as u64, 0, 0, 0];
+        // SAFETY: the bytes are readable for their length.
+        let written = unsafe { syscall(libc::SYS_write, args) };
+        match written {
+            1.. => rest = rest.get(written as usize..).unwrap_or(&[]),
+            e if e == -i64::from(libc::EINTR) => {}
+            _ => return,
+        }
+    }
+}
+
+/// Reads a small file such as `/proc/self/maps` into `into` without allocating;
+/// gives the number of bytes read.
+pub(crate) fn read_file(path: &core::ffi::CStr, into: &mut [u8]) -> usize {
+    let flags = (libc::O_RDONLY | libc::O_CLOEXEC) as u64;
+    let at = libc::AT_FDCWD as i64 as u64;
+    let args = [at, path.as_ptr() as u64, flags, 0, 0, 0];
+    // SAFETY: the path is a C string.
+    let fd = unsafe { syscall(libc::SYS_openat, args) };
+    if fd < 0 {
+        return 0;
+    }
+    let mut len = 0usize;
+    while let Some(rest) = into.get_mut(len..).filter(|r| !r.is_empty()) {
+        let args = [
+            fd as u64,
+            rest.as_mut_ptr() as u64,
+            rest.len() as u64,
+            0,
+            0,
+            0,
+        ];
+        // SAFETY: `rest` is writable for its length.
+        let got = unsafe { syscall(libc::SYS_read, args) };
+        match got {
+            1.. => len = len.wrapping_add(got as usize),
+            e if e == -i64::from(libc::EINTR) => {}
+            _ => break,
+        }
+    }
+    // SAFETY: the descriptor is ours and open.
+    unsafe { syscall(libc::SYS_close, [fd as u64, 0, 0, 0, 0, 0]) };
+    len
+}

@@ -1,0 +1,399 @@
+//! Which loaded ELF file an address lies in, asked without the loader's lock.
+//!
+//! glibc 2.35 and later answer `_dl_find_object` without waiting; where it is
+//! missing, a list taken at the start and before each snapshot stands in. What
+//! is found is kept as a [`Record`] with its build id and path, so that
+//! frames of a file that was unloaded since can still be named.
+//!
+//! **Generations.** When a miss finds another file at the addresses of a known
+//! one, the old record ends, the generation rises and the rule cache is
+//! cleared. Contexts carry the generation of their walk, so an address never
+//! gets a rule or a name of other code that stood there at another time. (A
+//! walk made of nothing but addresses known from the old file would be
+//! compared by the old rules; the first new address ends that.)
+//!
+//! Source: glibc manual, "Dynamic Linker Introspection"; System V ABI, notes.
+
+use core::ffi::{CStr, c_char, c_int, c_void};
+use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
+
+use super::cache::RuleCache;
+use crate::os;
+use crate::shadow::install;
+
+/// Files that can be remembered, loaded ones and unloaded ones.
+const MAX_RECORDS: usize = 4096;
+const MAX_PATH: usize = 1000;
+const LOADED: u32 = u32::MAX;
+
+/// A loaded file, as far as unwinding needs it.
+#[derive(Clone, Copy)]
+pub(crate) struct Object {
+    start: u64,
+    end: u64,
+    /// Runtime address of `.eh_frame_hdr`.
+    pub(crate) eh_frame_hdr: u64,
+}
+
+impl Object {
+    /// The bytes of `.eh_frame_hdr` and what follows it.
+    pub(crate) fn eh_frame_hdr(&self) -> Option<&[u8]> {
+        self.bytes_from(self.eh_frame_hdr)
+    }
+
+    /// The file's mapped bytes from `at` to its end, if `at` lies in it.
+    pub(crate) fn bytes_from(&self, at: u64) -> Option<&[u8]> {
+        if at < self.start || at >= self.end {
+            return None;
+        }
+        let len = self.end.wrapping_sub(at) as usize;
+        // SAFETY: the loader keeps `start..end` mapped while code of the file
+        // is on the stack, and .eh_frame_hdr and .eh_frame lie in one readable
+        // segment; the readers stop at the entries' own lengths within it.
+        Some(unsafe { core::slice::from_raw_parts(at as *const u8, len) })
+    }
+}
+
+/// What is remembered of a file.
+#[repr(C)]
+pub(crate) struct Record {
+    ready: AtomicU32,
+    last_generation: AtomicU32,
+    first_generation: u32,
+    build_id_len: u32,
+    pub(crate) start: u64,
+    pub(crate) end: u64,
+    pub(crate) bias: u64,
+    eh_frame_hdr: u64,
+    build_id: [u8; 32],
+    path_len: u32,
+    path: [u8; MAX_PATH],
+}
+
+impl Record {
+    pub(crate) fn build_id(&self) -> &[u8] {
+        self.build_id
+            .get(..self.build_id_len as usize)
+            .unwrap_or(&[])
+    }
+
+    pub(crate) fn path(&self) -> &[u8] {
+        self.path.get(..self.path_len as usize).unwrap_or(&[])
+    }
+
+    /// Whether `addr` was in this file at `generation`.
+    pub(crate) fn held(&self, addr: u64, generation: u32) -> bool {
+        (self.start..self.end).contains(&addr)
+            && self.first_generation <= generation
+            && generation <= self.last_generation.load(Ordering::Acquire)
+    }
+}
+
+type Records = [Record; MAX_RECORDS];
+
+/// All files seen.
+pub(crate) struct Objects {
+    records: AtomicPtr<Records>,
+    count: AtomicU32,
+    generation: AtomicU32,
+}
+
+/// `struct dl_find_object` of glibc on x86-64.
+#[repr(C)]
+struct Found {
+    flags: u64,
+    map_start: *const c_void,
+    map_end: *const c_void,
+    link_map: *const LinkMap,
+    eh_frame: *const c_void,
+    reserved: [u64; 7],
+}
+
+/// The public head of glibc's and musl's `struct link_map`.
+#[repr(C)]
+struct LinkMap {
+    bias: u64,
+    name: *const c_char,
+}
+
+core::arch::global_asm!(".weak _dl_find_object");
+
+type FindObject = unsafe extern "C" fn(*const c_void, *mut Found) -> c_int;
+
+/// glibc's `_dl_find_object`, where this C library has it.
+fn find_object() -> Option<FindObject> {
+    let at: usize;
+    // SAFETY: reads the linker-made slot of a weak symbol: its address or 0.
+    unsafe {
+        core::arch::asm!(
+            "mov {}, qword ptr [rip + _dl_find_object@GOTPCREL]",
+            out(reg) at,
+            options(nostack, readonly, preserves_flags),
+        );
+    }
+    if at == 0 {
+        return None;
+    }
+    // SAFETY: the symbol, where it stands, is the function of that type.
+    Some(unsafe { core::mem::transmute::<usize, FindObject>(at) })
+}
+
+impl Objects {
+    pub(crate) const fn new() -> Self {
+        Objects {
+            records: AtomicPtr::new(core::ptr::null_mut()),
+            count: AtomicU32::new(0),
+            generation: AtomicU32::new(0),
+        }
+    }
+
+    /// Rises when a file is found to have been replaced by another.
+    #[inline(always)]
+    pub(crate) fn generation(&self) -> u32 {
+        self.generation.load(Ordering::Relaxed)
+    }
+
+    /// The file that holds `lookup`.
+    pub(crate) fn find(&self, lookup: u64, cache: &RuleCache) -> Option<Object> {
+        let Some(find_object) = find_object() else {
+            return self.find_listed(lookup);
+        };
+        let mut found = Found {
+            flags: 0,
+            map_start: core::ptr::null(),
+            map_end: core::ptr::null(),
+            link_map: core::ptr::null(),
+            eh_frame: core::ptr::null(),
+            reserved: [0; 7],
+        };
+        // SAFETY: writes `found` only; waits for nothing and takes no lock.
+        if unsafe { find_object(lookup as *const c_void, &raw mut found) } != 0 {
+            return None;
+        }
+        let object = Object {
+            start: found.map_start as u64,
+            end: found.map_end as u64,
+            eh_frame_hdr: found.eh_frame as u64,
+        };
+        let (bias, name) = if found.link_map.is_null() {
+            (0, core::ptr::null())
+        } else {
+            // SAFETY: the link map of a loaded file stands while its code runs.
+            let map = unsafe { &*found.link_map };
+            (map.bias, map.name)
+        };
+        self.remember(&object, bias, name, cache);
+        Some(object)
+    }
+
+    fn find_listed(&self, lookup: u64) -> Option<Object> {
+        let generation = self.generation();
+        let record = self.iter().find(|r| r.held(lookup, generation))?;
+        Some(Object {
+            start: record.start,
+            end: record.end,
+            eh_frame_hdr: record.eh_frame_hdr,
+        })
+    }
+
+    /// The records that are complete.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Record> {
+        let records = self.records.load(Ordering::Acquire);
+        let count = (self.count.load(Ordering::Acquire) as usize).min(MAX_RECORDS);
+        let all: &[Record] = if records.is_null() {
+            &[]
+        } else {
+            // SAFETY: once set, the table stays mapped; a record is written
+            // before it is marked ready and, but for its atomics, never after.
+            let records: &Records = unsafe { &*records };
+            records.get(..count).unwrap_or(&[])
+        };
+        all.iter().filter(|r| r.ready.load(Ordering::Acquire) == 1)
+    }
+
+    fn remember(&self, object: &Object, bias: u64, name: *const c_char, cache: &RuleCache) {
+        let (build_id, build_id_len) = build_id(object, bias);
+        let id = build_id.get(..build_id_len as usize).unwrap_or(&[]);
+        let mut replaced = false;
+        for record in self.iter() {
+            if record.last_generation.load(Ordering::Acquire) != LOADED {
+                continue;
+            }
+            if record.start == object.start && record.end == object.end && record.build_id() == id {
+                return;
+            }
+            if record.start < object.end && object.start < record.end {
+                record
+                    .last_generation
+                    .store(self.generation(), Ordering::Release);
+                replaced = true;
+            }
+        }
+        if replaced {
+            self.generation.fetch_add(1, Ordering::AcqRel);
+            cache.clear();
+        }
+        let Some(records) = install(&self.records) else {
+            return;
+        };
+        let at = self.count.fetch_add(1, Ordering::AcqRel) as usize;
+        if at >= MAX_RECORDS {
+            self.count.store(MAX_RECORDS as u32, Ordering::Release);
+            return;
+        }
+        // SAFETY: `at` is below the table's length.
+        let record = unsafe { records.cast::<Record>().add(at) };
+        // SAFETY: `at` was given to this call alone and readers wait for
+        // `ready`, so the record is ours to write.
+        let record = unsafe { &mut *record };
+        record.first_generation = self.generation();
+        record.last_generation = AtomicU32::new(LOADED);
+        record.start = object.start;
+        record.end = object.end;
+        record.bias = bias;
+        record.eh_frame_hdr = object.eh_frame_hdr;
+        record.build_id = build_id;
+        record.build_id_len = build_id_len;
+        record.path_len = copy_path(name, &mut record.path);
+        record.ready.store(1, Ordering::Release);
+    }
+
+    /// Takes the loader's list. Takes the loader's lock: for the profiler's own
+    /// thread and the process's start, never for the hook.
+    pub(crate) fn refresh(&self, cache: &RuleCache) {
+        struct Walk<'a>(&'a Objects, &'a RuleCache);
+        unsafe extern "C" fn each(
+            info: *mut libc::dl_phdr_info,
+            _: usize,
+            data: *mut c_void,
+        ) -> c_int {
+            // SAFETY: `data` is the `Walk` passed below.
+            let walk = unsafe { &*data.cast::<Walk<'_>>() };
+            // SAFETY: the loader passes a valid description.
+            let info = unsafe { &*info };
+            let (mut start, mut end, mut hdr) = (u64::MAX, 0u64, 0u64);
+            for i in 0..usize::from(info.dlpi_phnum) {
+                // SAFETY: the loader gives `dlpi_phnum` headers.
+                let ph = unsafe { &*info.dlpi_phdr.add(i) };
+                let at = info.dlpi_addr.wrapping_add(ph.p_vaddr);
+                match ph.p_type {
+                    libc::PT_LOAD => {
+                        start = start.min(at & !4095);
+                        end = end.max(at.wrapping_add(ph.p_memsz));
+                    }
+                    libc::PT_GNU_EH_FRAME => hdr = at,
+                    _ => {}
+                }
+            }
+            if end > start && hdr != 0 {
+                let end = end.wrapping_add(4095) & !4095;
+                let object = Object {
+                    start,
+                    end,
+                    eh_frame_hdr: hdr,
+                };
+                walk.0
+                    .remember(&object, info.dlpi_addr, info.dlpi_name, walk.1);
+            }
+            0
+        }
+        let mut walk = Walk(self, cache);
+        // SAFETY: the callback matches, and `walk` outlives the call.
+        unsafe { libc::dl_iterate_phdr(Some(each), (&raw mut walk).cast()) };
+    }
+}
+
+/// The GNU build id from the file's mapped notes.
+fn build_id(object: &Object, bias: u64) -> ([u8; 32], u32) {
+    let mut id = [0u8; 32];
+    let len = find_build_id(object, bias).map_or(0, |found| {
+        let len = found.len().min(32);
+        for (to, from) in id.iter_mut().zip(found) {
+            *to = *from;
+        }
+        len
+    });
+    (id, len as u32)
+}
+
+fn find_build_id(object: &Object, bias: u64) -> Option<&[u8]> {
+    let file = object.bytes_from(object.start)?;
+    let u16_at = |b: &[u8], at: usize| {
+        b.get(at..at.wrapping_add(2))?
+            .try_into()
+            .ok()
+            .map(u16::from_le_bytes)
+    };
+    let u32_at = |b: &[u8], at: usize| {
+        b.get(at..at.wrapping_add(4))?
+            .try_into()
+            .ok()
+            .map(u32::from_le_bytes)
+    };
+    let u64_at = |b: &[u8], at: usize| {
+        b.get(at..at.wrapping_add(8))?
+            .try_into()
+            .ok()
+            .map(u64::from_le_bytes)
+    };
+    if !file.starts_with(b"\x7fELF") {
+        return None;
+    }
+    let headers = u64_at(file, 32)? as usize;
+    let size = usize::from(u16_at(file, 54)?);
+    for i in 0..usize::from(u16_at(file, 56)?).min(64) {
+        let at = headers.wrapping_add(i.wrapping_mul(size));
+        if u32_at(file, at)? != libc::PT_NOTE {
+            continue;
+        }
+        let start = bias.wrapping_add(u64_at(file, at.wrapping_add(16))?);
+        let len = u64_at(file, at.wrapping_add(40))? as usize;
+        let mut notes = object.bytes_from(start)?.get(..len)?;
+        while let (Some(name), Some(desc), Some(kind)) =
+            (u32_at(notes, 0), u32_at(notes, 4), u32_at(notes, 8))
+        {
+            let name_end = 12usize.wrapping_add((name as usize).wrapping_add(3) & !3);
+            let desc_end = name_end.wrapping_add(desc as usize);
+            if kind == 3 && notes.get(12..16) == Some(b"GNU\0") {
+                return notes.get(name_end..desc_end);
+            }
+            notes = notes.get(desc_end.wrapping_add(3) & !3..)?;
+        }
+    }
+    None
+}
+
+fn copy_path(name: *const c_char, into: &mut [u8; MAX_PATH]) -> u32 {
+    let name = if name.is_null() {
+        &[][..]
+    } else {
+        // SAFETY: the loader's names are C strings that stand while the file is loaded.
+        unsafe { CStr::from_ptr(name) }.to_bytes()
+    };
+    if name.is_empty() {
+        // The main program's name is empty in the loader's list.
+        return executable(into);
+    }
+    let mut len = 0u32;
+    for (to, from) in into.iter_mut().zip(name) {
+        *to = *from;
+        len = len.wrapping_add(1);
+    }
+    len
+}
+
+/// The path of the running executable; its length, 0 if it cannot be read.
+pub(crate) fn executable(into: &mut [u8]) -> u32 {
+    let path = c"/proc/self/exe".as_ptr() as u64;
+    let args = [
+        libc::AT_FDCWD as i64 as u64,
+        path,
+        into.as_mut_ptr() as u64,
+        into.len() as u64,
+        0,
+        0,
+    ];
+    // SAFETY: writes at most `into.len()` bytes into `into`.
+    let len = unsafe { os::syscall(libc::SYS_readlinkat, args) };
+    u32::try_from(len).unwrap_or(0)
+}

@@ -1,0 +1,42 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::Parser;
+
+use crate::spiders::SpiderName;
+
+/// Crawls a site with three spiders, one of which keeps every response it gets,
+/// and lets endler say which.
+#[derive(Debug, Parser)]
+#[command(name = "crawl")]
+pub(crate) struct Args {
+    /// Pages to crawl, or all if the site has fewer
+    // What two cores crawl well within a minute, endler's part and the dumps included.
+    #[arg(long, value_name = "N", default_value_t = 48_000)]
+    pub pages: usize,
+
+    /// Folder to serve and crawl [default: the Rust documentation of the
+    /// installed toolchain, else examples/site]
+    #[arg(long, value_name = "DIR")]
+    pub site: Option<PathBuf>,
+
+    /// The spider whose requests keep the response
+    #[arg(long, value_name = "SPIDER", value_enum, default_value = "api")]
+    pub fault: SpiderName,
+
+    /// No spider keeps anything
+    #[arg(long, conflicts_with = "fault")]
+    pub fixed: bool,
+
+    /// Where the dumps and the items go
+    #[arg(long, value_name = "DIR", default_value = "heap-dumps")]
+    pub dumps: PathBuf,
+}
+
+impl Args {
+    /// The spider with the fault.
+    pub(crate) fn faulty(&self) -> Option<SpiderName> {
+        (!self.fixed).then_some(self.fault)
+    }
+}

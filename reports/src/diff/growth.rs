@@ -1,0 +1,333 @@
+//! What grew most, in one sentence.
+//!
+//! It is about pairs of a type and the site that allocated it, because a type
+//! alone (`String`) seldom says whose it is.
+//!
+//! *Which pair.* A snapshot also shows what was merely in use at that moment,
+//! and that can be more than what accumulates. So pairs are compared by their
+//! *settled* bytes: those of blocks that were, at their snapshot, at least a
+//! tenth of the time between the snapshots old. A request in flight is young
+//! and drops out on both sides; whatever stays grows old. A block keeps its
+//! birth when it is reallocated, so a table that grows counts in full.
+//! Between processes, or where nothing settled grew, all bytes count.
+//!
+//! *What is said.* Blocks and bytes are plain differences of what was live. It
+//! is growth that is stated, never a leak: only the program knows whether it
+//! still wants the blocks.
+//!
+//! *What it goes with.* Most bytes are often in a `String` or a `Vec<u8>` that a
+//! value of the program owns. So the largest type of the program or of a
+//! dependency that grew is named too, at best one that grew by about as many blocks.
+
+use crate::partition::names::age;
+use crate::partition::product::{PairMap, pair_key};
+use crate::partition::{Heap, NONE, UNKNOWN, by};
+use crate::render::number::{bytes, counted};
+use endler_snapshot::{Nanos, PhaseId, Tick, TypeRow};
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// Blocks younger than the time between the snapshots over this do not count
+/// as settled.
+const SETTLED: u64 = 10;
+
+/// A pair of a type and a site, at both snapshots.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GrowthRow {
+    /// The type's name.
+    pub type_name: String,
+    /// The site's name.
+    pub site: String,
+    /// Whether the type is, or holds, one of the program or of a dependency.
+    pub own_type: bool,
+    /// Blocks more than before.
+    pub count: i64,
+    /// Bytes more than before.
+    pub size: i64,
+    /// Settled bytes more than before; see the module's docs.
+    pub settled: i64,
+    /// Age of the oldest block that was born after the first snapshot, at the
+    /// second; of all blocks of the pair if there is none or if the snapshots
+    /// are not of one process.
+    pub oldest: Nanos,
+    /// The phase that most of the blocks that were born since then belong to;
+    /// empty if that is the time before the first phase.
+    pub phase: String,
+}
+
+/// What grew most between two snapshots. `Display` gives the sentence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Growth {
+    /// The pair that grew most.
+    pub row: GrowthRow,
+    /// The largest pair of an own type that grew, if `row` is not one itself.
+    pub along: Option<GrowthRow>,
+    /// The phase at the first snapshot, if it was another than at the second.
+    pub since_phase: Option<String>,
+    /// Time between the snapshots, if they are of one process.
+    pub elapsed: Option<Nanos>,
+}
+
+/// Says what grew most from `before` to `after`; nothing if no pair of a type
+/// and a site has more bytes than before. O(blocks).
+#[must_use]
+pub fn growth(before: Heap<'_>, after: Heap<'_>) -> Option<Growth> {
+    let rows = growth_rows(before, after);
+    let row = rows.iter().find(|row| row.size > 0)?.clone();
+    let mut own: Vec<&GrowthRow> = rows
+        .iter()
+        .filter(|other| other.own_type && other.size > 0 && other.count > 0)
+        .collect();
+    own.sort_by_key(|other| !alike(row.count, other.count));
+    let along = if row.own_type {
+        None
+    } else {
+        own.first().map(|&other| other.clone())
+    };
+    let phase = |heap: Heap<'_>| {
+        let process = &heap.image().process;
+        heap.image()
+            .phases
+            .get(process.phase.index())
+            .map_or(String::new(), |p| p.name.clone())
+    };
+    let since_phase = Some(phase(before)).filter(|name| !name.is_empty() && *name != phase(after));
+    Some(Growth {
+        row,
+        along,
+        since_phase,
+        elapsed: elapsed(before, after),
+    })
+}
+
+/// Whether two counts are within a tenth of each other.
+fn alike(a: i64, b: i64) -> bool {
+    (a - b).unsigned_abs() <= a.unsigned_abs() / 10
+}
+
+/// Time between the snapshots of one process.
+fn elapsed(before: Heap<'_>, after: Heap<'_>) -> Option<Nanos> {
+    let (first, second) = (&before.image().process, &after.image().process);
+    let same =
+        first.pid == second.pid && first.exe == second.exe && first.clock.now <= second.clock.now;
+    same.then(|| second.clock.span(second.clock.now.0 - first.clock.now.0))
+}
+
+/// All pairs of a type and a site that have more blocks or bytes than before:
+/// those with more bytes first, most settled bytes first, then most bytes, then
+/// by name. O(blocks).
+#[must_use]
+pub fn growth_rows(before: Heap<'_>, after: Heap<'_>) -> Vec<GrowthRow> {
+    let elapsed = elapsed(before, after);
+    let young = Nanos(elapsed.map_or(0, |e| e.0 / SETTLED));
+    let since = elapsed.map(|_| before.image().process.clock.now);
+    let old = tally(before, young, None);
+    let mut rows: Vec<GrowthRow> = tally(after, young, since)
+        .into_iter()
+        .map(|(names, now)| {
+            let was = old.get(&names);
+            let delta =
+                |of: fn(&Tally) -> u64| of(&now).wrapping_sub(was.map_or(0, of)).cast_signed();
+            let (type_name, site) = names;
+            GrowthRow {
+                count: delta(|t| t.count),
+                size: delta(|t| t.size),
+                settled: delta(|t| t.settled),
+                oldest: after
+                    .image()
+                    .process
+                    .clock
+                    .age(now.first_since.unwrap_or(now.first)),
+                phase: now.phase(after),
+                own_type: now.own_type,
+                type_name,
+                site,
+            }
+        })
+        .filter(|row| row.count > 0 || row.size > 0)
+        .collect();
+    rows.sort_by(|a, b| {
+        let key = |row: &GrowthRow| {
+            (
+                Reverse(row.size > 0),
+                Reverse(row.settled.max(0)),
+                Reverse(row.size),
+            )
+        };
+        key(a)
+            .cmp(&key(b))
+            .then_with(|| (&a.type_name, &a.site).cmp(&(&b.type_name, &b.site)))
+    });
+    rows
+}
+
+#[derive(Clone, Debug)]
+struct Tally {
+    count: u64,
+    size: u64,
+    settled: u64,
+    first: Tick,
+    /// Earliest birth after the first snapshot.
+    first_since: Option<Tick>,
+    /// Blocks born after the first snapshot, by phase.
+    phases: Vec<(PhaseId, u64)>,
+    own_type: bool,
+}
+
+const EMPTY: Tally = Tally {
+    count: 0,
+    size: 0,
+    settled: 0,
+    first: Tick(u32::MAX),
+    first_since: None,
+    phases: Vec::new(),
+    own_type: false,
+};
+
+impl Tally {
+    fn birth(&mut self, born: Tick, phase: PhaseId) {
+        self.first_since = Some(self.first_since.map_or(born, |first| first.min(born)));
+        match self.phases.iter_mut().find(|(known, _)| *known == phase) {
+            Some((_, count)) => *count += 1,
+            None => self.phases.push((phase, 1)),
+        }
+    }
+
+    /// The phase of most births; of equal ones the earliest.
+    fn phase(&self, heap: Heap<'_>) -> String {
+        let most = self
+            .phases
+            .iter()
+            .max_by_key(|&&(phase, count)| (count, Reverse(phase)));
+        let phase = most.and_then(|(phase, _)| heap.image().phases.get(phase.index()));
+        phase.map_or(String::new(), |p| p.name.clone())
+    }
+}
+
+fn tally(heap: Heap<'_>, young: Nanos, since: Option<Tick>) -> BTreeMap<(String, String), Tally> {
+    let (types, sites) = ((by::TYPE.classify)(heap), (by::SITE.classify)(heap));
+    let mut pairs: PairMap<Tally> = PairMap::default();
+    let phases = &heap.image().blocks.phase;
+    for block in 0..heap.len() {
+        let pair = (types.of_block(block), sites.of_block(block));
+        let tally = pairs.entry(pair_key(pair)).or_insert(EMPTY);
+        let (size, born) = (heap.size(block).0, heap.born(block));
+        tally.count += 1;
+        tally.size = tally.size.saturating_add(size);
+        tally.first = tally.first.min(born);
+        if heap.age(block) >= young {
+            tally.settled = tally.settled.saturating_add(size);
+        }
+        if since.is_some_and(|since| born > since) {
+            tally.birth(born, phases.get(block).copied().unwrap_or_default());
+        }
+    }
+    pairs
+        .into_iter()
+        .map(|(pair, mut tally)| {
+            let (class, site) = ((pair >> 32) as u32, pair as u32);
+            tally.own_type = types.type_row(class).is_some_and(|row| is_own(heap, row));
+            (
+                (
+                    types.name(class).into_owned(),
+                    sites.name(site).into_owned(),
+                ),
+                tally,
+            )
+        })
+        .collect()
+}
+
+/// Whether a type is, or holds, one that is not of Rust's own libraries.
+fn is_own(heap: Heap<'_>, row: TypeRow) -> bool {
+    // `Raw in crawl::parse` and `unknown in crawl::parse` name a function.
+    if matches!(heap.str(row.holder), "" | UNKNOWN | "Raw") {
+        return false;
+    }
+    let text = match heap.str(row.held) {
+        "" => heap.str(row.name),
+        held => held,
+    };
+    crates(text).any(|name| !matches!(name, "core" | "alloc" | "std" | "hashbrown"))
+}
+
+/// The first segments of all paths in a type's name.
+fn crates(text: &str) -> impl Iterator<Item = &str> {
+    let ident = |c: char| c.is_alphanumeric() || c == '_';
+    text.match_indices("::").filter_map(move |(at, _)| {
+        let head = text[..at].trim_end_matches(ident);
+        let first = !head.ends_with("::") && !text[..at].ends_with(['}', '>']);
+        first
+            .then(|| &text[head.len()..at])
+            .filter(|name| !name.is_empty())
+    })
+}
+
+/// `1,204 blocks and 38.2 MiB`, or what else is true.
+fn amount(row: &GrowthRow) -> String {
+    let size = bytes(row.size.unsigned_abs());
+    match row.count {
+        0 => format!("{size} in as many blocks as before"),
+        1.. => format!("{} and {size}", counted(row.count.unsigned_abs(), "block")),
+        ..0 => format!(
+            "{size} in {} fewer",
+            counted(row.count.unsigned_abs(), "block")
+        ),
+    }
+}
+
+fn site(row: &GrowthRow) -> String {
+    match row.site.as_str() {
+        NONE => "at an unknown site".to_string(),
+        // Without a function the site is an address in a file.
+        site if !site.contains(" at ") && site.contains('+') => format!("at {site}"),
+        site => format!("in {site}"),
+    }
+}
+
+impl fmt::Display for Growth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let row = &self.row;
+        write!(f, "`{}` grew by {}", row.type_name, amount(row))?;
+        match (&self.since_phase, self.elapsed) {
+            (Some(phase), _) => write!(f, " since phase `{phase}`")?,
+            (None, Some(elapsed)) => write!(f, " in {}", age(elapsed))?,
+            (None, None) => {}
+        }
+        write!(f, ": allocated {}, oldest {}", site(row), age(row.oldest))?;
+        if !row.phase.is_empty() {
+            write!(f, ", born in phase `{}`", row.phase)?;
+        }
+        if let Some(along) = &self.along {
+            write!(
+                f,
+                "; together with {} of `{}` allocated {}",
+                amount(along),
+                along.type_name,
+                site(along)
+            )?;
+        }
+        write!(f, ".")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::crates;
+
+    #[test]
+    fn paths_name_their_crates() {
+        let check = |text: &str, expect: &[&str]| {
+            assert_eq!(crates(text).collect::<Vec<_>>(), expect, "{text}");
+        };
+        check("u8", &[]);
+        check("(String, [u16; 4])", &[]);
+        check(
+            "std::collections::HashMap<u64, crawl::Page>",
+            &["std", "crawl"],
+        );
+        check("crawl::main::{closure_env#0}::x", &["crawl"]);
+        check("dyn crawl::Rule", &["crawl"]);
+    }
+}

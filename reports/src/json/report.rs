@@ -1,0 +1,125 @@
+//! `report --json` and `report --by id --json`.
+
+use super::Object;
+use crate::partition::names::site_name;
+use crate::partition::{By, Heap, Identity, Partition, Set};
+use crate::render::Coverage;
+use endler_snapshot::{Evidence, Nanos};
+use std::io::{self, Write};
+
+/// Seconds with a precision of milliseconds.
+#[must_use]
+pub(crate) fn seconds(nanos: Nanos) -> f64 {
+    (nanos.0 / 1_000_000) as f64 / 1000.0
+}
+
+/// The whole object: what was seen, and the rows of `set` by a relation.
+/// `snapshot` is the path as it was given, `top` how many rows at most.
+pub fn report(
+    out: &mut dyn Write,
+    snapshot: &str,
+    set: &Set<'_>,
+    by: &By,
+    top: Option<usize>,
+) -> io::Result<()> {
+    let heap = set.heap();
+    let coverage = Coverage::new(heap);
+    let mut object = Object::new(out)?;
+    object
+        .field("snapshot", snapshot)?
+        .field("mode", heap.image().process.mode.as_str())?
+        .field("objects", coverage.all.count)?
+        .field("bytes", coverage.all.size)?
+        .field("typed_objects", coverage.typed.count)?
+        .field("typed_bytes", coverage.typed.size)?
+        .field("lost", heap.image().figures.lost)?
+        .field("by", by.word())?;
+    view(&mut object, set, by, top)?;
+    object.end()?;
+    out.write_all(b"\n")
+}
+
+/// The field `rows` of a set by a relation.
+pub(crate) fn view(
+    object: &mut Object<'_>,
+    set: &Set<'_>,
+    by: &By,
+    top: Option<usize>,
+) -> io::Result<()> {
+    if by.is_id() {
+        identity(object, &set.by_id(), top)
+    } else {
+        partition(object, &set.by(by), top)
+    }
+}
+
+/// The field `rows` of a partition.
+pub fn partition(
+    object: &mut Object<'_>,
+    of: &Partition<'_>,
+    top: Option<usize>,
+) -> io::Result<()> {
+    let heap = of.heap();
+    let rows = of.rows().iter().take(top.unwrap_or(usize::MAX));
+    object.rows("rows", rows, |out, row| {
+        // Heapy right-aligns the names of sizes; that is layout, not name.
+        out.field("name", of.name(row).trim_start())?;
+        let types = of.type_row(row);
+        if let Some(types) = types {
+            holder_and_type(out, heap, types)?;
+        }
+        out.field("count", row.count)?
+            .field("size", row.size.0)?
+            .field("oldest_seconds", seconds(row.oldest))?;
+        if types.is_some() {
+            out.object("evidence", |out| {
+                for (evidence, count) in Evidence::ALL.iter().zip(row.evidence) {
+                    out.field(evidence.as_str(), count)?;
+                }
+                Ok(())
+            })?;
+        }
+        Ok(())
+    })?;
+    Ok(())
+}
+
+fn holder_and_type(
+    out: &mut Object<'_>,
+    heap: Heap<'_>,
+    row: endler_snapshot::TypeRow,
+) -> io::Result<()> {
+    let holder = match heap.str(row.holder) {
+        "" => crate::partition::UNKNOWN,
+        holder => holder,
+    };
+    out.field("holder", holder)?
+        .field("type", heap.str(row.held))?;
+    Ok(())
+}
+
+/// The field `rows` of a list of blocks.
+pub fn identity(object: &mut Object<'_>, of: &Identity<'_>, top: Option<usize>) -> io::Result<()> {
+    let heap = of.set().heap();
+    let rows = (0..of.len().min(top.unwrap_or(usize::MAX))).filter_map(|i| of.row(i));
+    object.rows("rows", rows, |out, row| {
+        let block = row.block.index();
+        let blocks = &heap.image().blocks;
+        let addr = blocks.addr.get(block).copied().unwrap_or_default();
+        out.field("address", addr.to_string())?
+            .field(
+                "serial",
+                blocks.serial.get(block).copied().unwrap_or_default().0,
+            )?
+            .field("size", row.size.0)?
+            .field("name", heap.type_name(block))?;
+        holder_and_type(out, heap, heap.type_row(block))?;
+        out.field("evidence", heap.evidence(block).as_str())?
+            // Edges are not recorded, so no block knows through what it is held.
+            .field("via", Vec::<String>::new())?
+            .field("site", site_name(heap, heap.context(block)))?
+            .field("age_seconds", seconds(heap.age(block)))?;
+        Ok(())
+    })?;
+    Ok(())
+}

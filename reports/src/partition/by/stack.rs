@@ -1,0 +1,148 @@
+//! `bystack`: the whole call stack, innermost frame first, a line a frame.
+//!
+//! Lines of std, containers and the profiler are folded away, and so are
+//! frames without a name that lie outside the last line of the program's own
+//! code (the C runtime's start). A stack that would fold to nothing is shown whole.
+
+use crate::partition::names::{NONE, frame_name, line_name};
+use crate::partition::{Classes, Heap, Relation};
+use endler_snapshot::{ContextId, FrameId, LineOwner, SourceLine};
+use std::borrow::Cow;
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+
+/// By stack.
+pub const RELATION: &Relation = &Relation {
+    word: "stack",
+    name: "bystack",
+    header: "Stack",
+    classify,
+};
+
+/// One line of a folded stack. The order is of no meaning, only equality is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Entry {
+    /// Function, file, line.
+    Line(u32, u32, u32),
+    /// A frame that nothing is known about.
+    Frame(u32),
+}
+
+struct Stacks<'a> {
+    heap: Heap<'a>,
+    class: Vec<u32>,
+    /// Class 0 is the empty stack.
+    stacks: Vec<Vec<Entry>>,
+}
+
+fn classify(heap: Heap<'_>) -> Box<dyn Classes + '_> {
+    let mut known: BTreeMap<Vec<Entry>, u32> = BTreeMap::from([(Vec::new(), 0)]);
+    let contexts = 0..u32::try_from(heap.image().contexts.len()).unwrap_or(u32::MAX);
+    let class = contexts
+        .map(|context| {
+            let next = known.len() as u32;
+            *known.entry(fold(heap, ContextId(context))).or_insert(next)
+        })
+        .collect();
+    let mut stacks = vec![Vec::new(); known.len()];
+    for (stack, class) in known {
+        stacks[class as usize] = stack;
+    }
+    Box::new(Stacks {
+        heap,
+        class,
+        stacks,
+    })
+}
+
+fn fold(heap: Heap<'_>, context: ContextId) -> Vec<Entry> {
+    let mut kept = Vec::new();
+    let mut whole = Vec::new();
+    let mut end = 0;
+    for frame in heap.image().stacks.frames(heap.stack(context)) {
+        let lines = heap.lines(frame);
+        if lines.is_empty() {
+            kept.push(Entry::Frame(frame.0));
+            whole.push(Entry::Frame(frame.0));
+        }
+        for line in lines {
+            let entry = Entry::Line(line.function.0, line.file.0, line.line);
+            if line.owner != LineOwner::Profiler {
+                whole.push(entry);
+            }
+            if line.owner == LineOwner::User {
+                kept.push(entry);
+                end = kept.len();
+            }
+        }
+    }
+    kept.truncate(end);
+    if kept.is_empty() { whole } else { kept }
+}
+
+impl Stacks<'_> {
+    fn text(&self, entry: Entry) -> String {
+        let text = match entry {
+            Entry::Line(function, file, line) => {
+                let (function, file) = (
+                    endler_snapshot::StrId(function),
+                    endler_snapshot::StrId(file),
+                );
+                line_name(
+                    self.heap,
+                    &SourceLine {
+                        function,
+                        file,
+                        line,
+                        ..SourceLine::default()
+                    },
+                )
+            }
+            Entry::Frame(frame) => frame_name(self.heap, FrameId(frame)),
+        };
+        if text.is_empty() {
+            NONE.to_string()
+        } else {
+            text
+        }
+    }
+
+    fn entries(&self, class: u32) -> &[Entry] {
+        self.stacks.get(class as usize).map_or(&[], Vec::as_slice)
+    }
+}
+
+impl Classes for Stacks<'_> {
+    fn len(&self) -> usize {
+        self.stacks.len()
+    }
+    fn of_block(&self, block: usize) -> u32 {
+        self.of_context(self.heap.context(block).index())
+            .unwrap_or(0)
+    }
+    fn of_context(&self, context: usize) -> Option<u32> {
+        self.class.get(context).copied()
+    }
+    fn name(&self, class: u32) -> Cow<'_, str> {
+        match self.entries(class) {
+            [] => Cow::Borrowed(NONE),
+            entries => Cow::Owned(
+                entries
+                    .iter()
+                    .map(|&e| self.text(e))
+                    .collect::<Vec<_>>()
+                    .join("\n"),
+            ),
+        }
+    }
+    /// As the names' order, without making the part that two stacks share. A
+    /// line feed sorts before whatever a line can hold.
+    fn order(&self, a: u32, b: u32) -> Ordering {
+        let (a, b) = (self.entries(a), self.entries(b));
+        let shared = a.iter().zip(b).take_while(|(x, y)| x == y).count();
+        match (a.get(shared), b.get(shared)) {
+            (Some(&x), Some(&y)) => self.text(x).cmp(&self.text(y)),
+            (x, y) => x.is_some().cmp(&y.is_some()),
+        }
+    }
+}

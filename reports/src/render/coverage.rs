@@ -1,0 +1,263 @@
+//! The lines above every table: what was seen, how much of it has a type and
+//! by which evidence, and what is missing. What the user can do about missing
+//! types comes first.
+
+use super::number::{bytes, counted, thousands};
+use crate::partition::Heap;
+use crate::partition::names::{file_name, innermost_frame};
+use endler_snapshot::{ContextId, Cut, DebugLevel, Evidence, Mode, ModuleId};
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// How many modules without types are named.
+const NAMED: usize = 3;
+
+/// Blocks and their requested bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Amount {
+    /// Number of blocks.
+    pub count: u64,
+    /// Their requested bytes.
+    pub size: u64,
+}
+
+impl Amount {
+    fn add(&mut self, size: u64) {
+        self.count += 1;
+        self.size = self.size.saturating_add(size);
+    }
+}
+
+/// How much of a heap is known. `Display` gives the lines, each with a line feed.
+#[derive(Clone, Debug)]
+pub struct Coverage<'a> {
+    heap: Heap<'a>,
+    /// All live blocks.
+    pub all: Amount,
+    /// Those whose type is known.
+    pub typed: Amount,
+    /// By evidence, in [`Evidence::ALL`]'s order.
+    pub by_evidence: [Amount; Evidence::ALL.len()],
+    /// Modules whose code allocated blocks without a type and that have no
+    /// debug information, most bytes first.
+    pub without_types: Vec<(ModuleId, Amount)>,
+}
+
+impl<'a> Coverage<'a> {
+    /// Counts. O(blocks).
+    #[must_use]
+    pub fn new(heap: Heap<'a>) -> Self {
+        let mut by_evidence = [Amount::default(); Evidence::ALL.len()];
+        let mut unknown = vec![Amount::default(); heap.image().contexts.len()];
+        for block in 0..heap.len() {
+            let size = heap.size(block).0;
+            let evidence = heap.evidence(block);
+            by_evidence[evidence as usize].add(size);
+            if evidence == Evidence::Unknown
+                && let Some(context) = unknown.get_mut(heap.context(block).index())
+            {
+                context.add(size);
+            }
+        }
+        let mut all = Amount::default();
+        for amount in by_evidence {
+            all.count += amount.count;
+            all.size = all.size.saturating_add(amount.size);
+        }
+        let unknown_all = by_evidence[Evidence::Unknown as usize];
+        let typed = Amount {
+            count: all.count - unknown_all.count,
+            size: all.size - unknown_all.size.min(all.size),
+        };
+        let without_types = without_types(heap, &unknown);
+        Coverage {
+            heap,
+            all,
+            typed,
+            by_evidence,
+            without_types,
+        }
+    }
+
+    fn advice(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let image = self.heap.image();
+        if image.process.mode == Mode::Off {
+            return writeln!(
+                f,
+                "Nothing was recorded: endler was off. Start the program with ENDLER=exact, or without that variable."
+            );
+        }
+        let Some(resolution) = &image.resolution else {
+            return writeln!(
+                f,
+                "No types: this snapshot was not resolved. Say where the program lies with --binary FILE; \
+                 types need `debug = 2` in its profile in Cargo.toml."
+            );
+        };
+        for (module, amount) in self.without_types.iter().take(NAMED) {
+            let name = image
+                .modules
+                .get(module.index())
+                .map_or("", |m| file_name(&m.path));
+            let info = resolution.modules.get(module.index());
+            write!(
+                f,
+                "No types for {} ({} of bytes) allocated by {name}: ",
+                bytes(amount.size),
+                share(amount.size, self.all.size)
+            )?;
+            let set = "set `debug = 2` in its profile ([profile.release] in Cargo.toml), build and run again";
+            match info {
+                Some(info) if info.level == DebugLevel::Symbols => {
+                    writeln!(f, "it has no debug information. To get types, {set}.")?;
+                }
+                Some(info) if info.source.contains(' ') => {
+                    let source = info.source.trim_end_matches('.');
+                    writeln!(
+                        f,
+                        "{source}. To get types, {set}; if it was built so, give the file with --binary FILE."
+                    )?;
+                }
+                _ => writeln!(f, "it is stripped. To get types, {set}.")?,
+            }
+        }
+        Ok(())
+    }
+
+    fn gaps(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let image = self.heap.image();
+        let figures = &image.figures;
+        if image.process.cut == Cut::Racing {
+            writeln!(
+                f,
+                "Not atomic: read from the running process while its threads went on, so rows are not of one instant."
+            )?;
+        }
+        if figures.lost > 0 {
+            writeln!(
+                f,
+                "Lost: {} could not be recorded since the start, so counts are too low by up to as many.",
+                counted(figures.lost, "allocation")
+            )?;
+        }
+        if figures.truncated > 0 || figures.stuck > 0 {
+            writeln!(
+                f,
+                "Of {}, {} cut at the depth limit and {} ended at code without unwind information.",
+                counted(image.contexts.len() as u64, "stack"),
+                were(figures.truncated),
+                thousands(figures.stuck),
+            )?;
+        }
+        Ok(())
+    }
+}
+
+fn were(count: u64) -> String {
+    format!(
+        "{} {}",
+        thousands(count),
+        if count == 1 { "was" } else { "were" }
+    )
+}
+
+fn without_types(heap: Heap<'_>, unknown: &[Amount]) -> Vec<(ModuleId, Amount)> {
+    let Some(resolution) = &heap.image().resolution else {
+        return Vec::new();
+    };
+    let mut by_module: BTreeMap<ModuleId, Amount> = BTreeMap::new();
+    for (context, amount) in (0u32..).zip(unknown).filter(|(_, a)| a.count > 0) {
+        let frame = innermost_frame(heap, ContextId(context));
+        let module = frame
+            .and_then(|f| heap.image().frames.get(f.index()))
+            .and_then(|f| f.module);
+        let Some(module) = module else { continue };
+        let level = resolution
+            .modules
+            .get(module.index())
+            .map_or(DebugLevel::Nothing, |m| m.level);
+        if matches!(level, DebugLevel::Symbols | DebugLevel::Nothing) {
+            let sum = by_module.entry(module).or_default();
+            sum.count += amount.count;
+            sum.size = sum.size.saturating_add(amount.size);
+        }
+    }
+    let mut rows: Vec<_> = by_module.into_iter().collect();
+    rows.sort_by_key(|&(module, amount)| (std::cmp::Reverse(amount.size), module));
+    rows
+}
+
+/// `98.6 %`; never `100 %` of less than all nor `0 %` of more than nothing.
+fn share(part: u64, whole: u64) -> String {
+    if part >= whole {
+        return if whole == 0 {
+            "0 %".to_string()
+        } else {
+            "100 %".to_string()
+        };
+    }
+    let percent = part as f64 * 100.0 / whole as f64;
+    match part {
+        0 => "0 %".to_string(),
+        _ if percent < 0.1 => "<0.1 %".to_string(),
+        _ => format!("{:.1} %", percent.min(99.9)),
+    }
+}
+
+impl fmt::Display for Coverage<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.advice(f)?;
+        let image = self.heap.image();
+        let process = &image.process;
+        let name = match file_name(&process.exe) {
+            "" => "the process",
+            name => name,
+        };
+        write!(
+            f,
+            "{name} (pid {}): {} live, {}",
+            process.pid,
+            counted(self.all.count, "block"),
+            bytes(self.all.size)
+        )?;
+        let phase = image
+            .phases
+            .get(process.phase.index())
+            .map_or("", |p| p.name.as_str());
+        if !phase.is_empty() {
+            write!(f, ", in phase `{phase}`")?;
+        }
+        if image.figures.resident.0 > 0 {
+            write!(f, "; resident {}", bytes(image.figures.resident.0))?;
+        }
+        if image.figures.own.0 > 0 {
+            write!(f, "; endler's own memory {}", bytes(image.figures.own.0))?;
+        }
+        writeln!(f)?;
+        if self.all.count > 0 {
+            let Amount { count, size } = self.typed;
+            write!(
+                f,
+                "Typed: {} of blocks, {} of bytes",
+                share(count, self.all.count),
+                share(size, self.all.size)
+            )?;
+            let known = Evidence::ALL.iter().zip(self.by_evidence);
+            let by: Vec<String> = known
+                .filter(|(evidence, amount)| **evidence != Evidence::Unknown && amount.count > 0)
+                .map(|(evidence, amount)| {
+                    format!(
+                        "{} {}",
+                        evidence.as_str(),
+                        share(amount.size, self.all.size)
+                    )
+                })
+                .collect();
+            if !by.is_empty() {
+                write!(f, " (by evidence: {})", by.join(", "))?;
+            }
+            writeln!(f)?;
+        }
+        self.gaps(f)
+    }
+}

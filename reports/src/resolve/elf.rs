@@ -1,0 +1,67 @@
+//! The parts of an ELF file that the resolver reads: its build id, its DWARF
+//! sections (decompressed where they are compressed) and its symbols.
+//!
+//! Sources: System V ABI (ELF), `object`'s reader, which checks every bound.
+
+use std::borrow::Cow;
+
+use gimli::{EndianSlice, LittleEndian};
+use object::read::elf::ElfFile64;
+use object::{Endianness, Object, ObjectSection, ObjectSymbol, SymbolKind};
+
+/// DWARF bytes, borrowed from the mapped file or from a decompressed section.
+pub(super) type Reader<'a> = EndianSlice<'a, LittleEndian>;
+
+/// A section larger than this is not decompressed: a hostile header could
+/// claim any size.
+const MAX_DECOMPRESSED: u64 = 4 << 30;
+
+/// A parsed 64-bit little-endian ELF file.
+pub(super) struct Elf<'a>(ElfFile64<'a, Endianness>);
+
+impl<'a> Elf<'a> {
+    /// Reads the headers of `bytes`; none if it is not such a file.
+    pub(super) fn parse(bytes: &'a [u8]) -> Option<Elf<'a>> {
+        let file = ElfFile64::<Endianness>::parse(bytes).ok()?;
+        (file.endianness() == object::Endianness::Little).then_some(Elf(file))
+    }
+
+    /// The GNU build id; empty if there is none.
+    pub(super) fn build_id(&self) -> &'a [u8] {
+        self.0.build_id().ok().flatten().unwrap_or(&[])
+    }
+
+    /// Whether the file carries DWARF at all.
+    pub(super) fn has_dwarf(&self) -> bool {
+        self.0.section_by_name(".debug_info").is_some_and(|s| s.size() > 0)
+    }
+
+    /// All DWARF sections; an absent or unreadable one is empty.
+    pub(super) fn dwarf(&self) -> gimli::DwarfSections<Cow<'a, [u8]>> {
+        let load = |id: gimli::SectionId| -> Result<Cow<'a, [u8]>, gimli::Error> {
+            Ok(self.section(id.name()).unwrap_or(Cow::Borrowed(&[])))
+        };
+        gimli::DwarfSections::load(load).unwrap_or_default()
+    }
+
+    fn section(&self, name: &str) -> Option<Cow<'a, [u8]>> {
+        let data = self.0.section_by_name(name)?.compressed_data().ok()?;
+        if data.uncompressed_size > MAX_DECOMPRESSED {
+            return None;
+        }
+        data.decompress().ok()
+    }
+
+    /// Calls `each` with the file address, size and name of every function
+    /// symbol, from the symbol table and the dynamic one.
+    pub(super) fn functions(&self, mut each: impl FnMut(u64, u64, &'a str)) {
+        for symbol in self.0.symbols().chain(self.0.dynamic_symbols()) {
+            if symbol.kind() == SymbolKind::Text
+                && symbol.is_definition()
+                && let Ok(name) = symbol.name()
+            {
+                each(symbol.address(), symbol.size(), name);
+            }
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! From the addresses of one module to their inline chains.
+
+use endler_snapshot::{DebugLevel, StrId};
+
+use super::elf::Elf;
+use super::entries;
+use super::functions::{self, FunctionId, Functions};
+use super::lines;
+use super::strings::{FixedMap, Strings};
+use super::units::{Entry, UnitIndex, Units};
+use super::walk::{self, Query};
+
+/// One function of an inline chain, and the line that runs in it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Line {
+    pub(super) function: FunctionId,
+    pub(super) file: StrId,
+    pub(super) line: u32,
+}
+
+/// What all modules of an image share.
+pub(super) struct Tables {
+    pub(super) strings: Strings,
+    pub(super) functions: Functions,
+}
+
+/// The chains of one module.
+pub(super) struct Chains {
+    /// For each address, in their order: its functions, innermost first.
+    pub(super) chains: Vec<Vec<Line>>,
+    pub(super) level: DebugLevel,
+}
+
+/// Looks up the rising file `addresses` of a module.
+pub(super) fn look_up(elf: &Elf<'_>, addresses: &[u64], tables: &mut Tables) -> Chains {
+    let sections = elf.dwarf();
+    let dwarf = sections.borrow(|section| gimli::EndianSlice::new(section, gimli::LittleEndian));
+    let mut trace = Trace {
+        units: Units::new(dwarf),
+        tables,
+        known: FixedMap::default(),
+        names: FixedMap::default(),
+        level: DebugLevel::Nothing,
+        chains: vec![Vec::new(); addresses.len()],
+    };
+    trace.by_dwarf(addresses);
+    trace.by_symbols(elf, addresses);
+    Chains {
+        chains: trace.chains,
+        level: trace.level,
+    }
+}
+
+struct Trace<'a, 't> {
+    units: Units<'a>,
+    tables: &'t mut Tables,
+    /// Functions by their entry. A function without namespaces (line tables
+    /// alone) is known by its file too.
+    known: FixedMap<(Entry, StrId), FunctionId>,
+    /// Source files by unit and index.
+    names: FixedMap<(UnitIndex, u64), StrId>,
+    level: DebugLevel,
+    chains: Vec<Vec<Line>>,
+}
+
+impl Trace<'_, '_> {
+    fn by_dwarf(&mut self, addresses: &[u64]) {
+        let covering = self.units.covering(addresses);
+        let mut by_unit: Vec<(UnitIndex, usize)> = covering
+            .iter()
+            .enumerate()
+            .filter_map(|(position, unit)| Some(((*unit)?, position)))
+            .collect();
+        by_unit.sort_unstable();
+        for group in by_unit.chunk_by(|a, b| a.0 == b.0) {
+            if let Some(&(unit, _)) = group.first() {
+                let positions: Vec<usize> = group.iter().map(|&(_, p)| p).collect();
+                self.unit(unit, &positions, addresses);
+            }
+        }
+    }
+
+    /// The chains of the addresses at `positions`, which lie in one unit.
+    fn unit(&mut self, index: UnitIndex, positions: &[usize], addresses: &[u64]) {
+        if self.units.load(index).is_none() {
+            return;
+        }
+        let mut queries: Vec<Query> = positions
+            .iter()
+            .filter_map(|&p| addresses.get(p))
+            .map(|&address| Query {
+                address,
+                calls: Vec::new(),
+            })
+            .collect();
+        let scopes = walk::calls(&self.units, index, &mut queries);
+        let has_types = scopes.has_types;
+        self.units.set_scopes(index, scopes);
+        let Some(unit) = self.units.unit(index) else {
+            return;
+        };
+        let is_rust = entries::is_rust(unit);
+        let rows = lines::rows(unit, &queries);
+        if is_rust && has_types {
+            self.raise(DebugLevel::Full);
+        }
+        for ((query, row), &position) in queries.iter().zip(rows).zip(positions) {
+            let chain = self.chain(index, query, row);
+            if is_rust && !chain.is_empty() {
+                self.raise(DebugLevel::Limited);
+            }
+            if let Some(slot) = self.chains.get_mut(position) {
+                *slot = chain;
+            }
+        }
+    }
+
+    fn chain(&mut self, unit: UnitIndex, query: &Query, row: Option<(u64, u32)>) -> Vec<Line> {
+        let mut at = row.unwrap_or((u64::MAX, 0));
+        let mut chain = Vec::with_capacity(query.calls.len());
+        for call in query.calls.iter().rev() {
+            let file = self.file(unit, at.0);
+            if let Some(function) = self.function(call.function, file) {
+                chain.push(Line {
+                    function,
+                    file,
+                    line: at.1,
+                });
+            }
+            at = call.called.unwrap_or((u64::MAX, 0));
+        }
+        chain
+    }
+
+    fn file(&mut self, unit: UnitIndex, index: u64) -> StrId {
+        if let Some(&id) = self.names.get(&(unit, index)) {
+            return id;
+        }
+        let name = self
+            .units
+            .unit(unit)
+            .map(|u| lines::file_name(&self.units, u, index))
+            .unwrap_or_default();
+        let id = self.tables.strings.id(&name);
+        self.names.insert((unit, index), id);
+        id
+    }
+
+    fn function(&mut self, entry: Entry, file: StrId) -> Option<FunctionId> {
+        let plain = (entry, StrId(0));
+        if let Some(&id) = self.known.get(&plain).or_else(|| self.known.get(&(entry, file))) {
+            return Some(id);
+        }
+        let described = entries::describe(&mut self.units, entry)?;
+        if described.name.is_empty() && described.linkage_name.is_empty() {
+            return None;
+        }
+        let Tables { strings, functions } = &mut *self.tables;
+        let text = strings.get(file).to_owned();
+        let id = functions.add(functions::from_debug(&described, &text, strings));
+        let key = if described.scopes.is_empty() { (entry, file) } else { plain };
+        self.known.insert(key, id);
+        Some(id)
+    }
+
+    /// Fills the chains that DWARF left empty from the symbol table.
+    fn by_symbols(&mut self, elf: &Elf<'_>, addresses: &[u64]) {
+        // The nearest symbol that begins at or before each address.
+        let mut best: Vec<Option<(u64, &str)>> = vec![None; addresses.len()];
+        let mut any = false;
+        elf.functions(|start, size, name| {
+            any = true;
+            let end = start.saturating_add(size);
+            let from = addresses.partition_point(|&a| a < start);
+            let to = addresses.partition_point(|&a| a < end);
+            for slot in best.get_mut(from..to).unwrap_or(&mut []) {
+                if slot.is_none_or(|(other, _)| other < start) {
+                    *slot = Some((start, name));
+                }
+            }
+        });
+        if any {
+            self.raise(DebugLevel::Symbols);
+        }
+        let mut known: FixedMap<&str, FunctionId> = FixedMap::default();
+        for (chain, symbol) in self.chains.iter_mut().zip(best) {
+            if let (true, Some((_, name))) = (chain.is_empty(), symbol) {
+                let Tables { strings, functions } = &mut *self.tables;
+                let function = *known
+                    .entry(name)
+                    .or_insert_with(|| functions.add(functions::from_symbol(name, strings)));
+                chain.push(Line {
+                    function,
+                    file: StrId(0),
+                    line: 0,
+                });
+            }
+        }
+    }
+
+    fn raise(&mut self, level: DebugLevel) {
+        let rank = |level| match level {
+            DebugLevel::Full => 3,
+            DebugLevel::Limited => 2,
+            DebugLevel::Symbols => 1,
+            DebugLevel::Nothing => 0,
+        };
+        if rank(level) > rank(self.level) {
+            self.level = level;
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! The functions that occur in stacks: how they are shown, whose code they
+//! are, and what the container rules need to know about them.
+
+use endler_snapshot::{LineOwner, StrId};
+
+use super::entries::{Described, SizedName};
+use super::owner;
+use super::sources;
+use super::strings::Strings;
+use super::typename::{self, TypeName};
+
+/// The position of a function in [`Functions`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct FunctionId(pub(super) u32);
+
+/// One distinct function, instances of a generic one apart.
+#[derive(Clone, Debug)]
+pub(super) struct Function {
+    /// What tables print.
+    pub(super) shown: StrId,
+    pub(super) krate: StrId,
+    pub(super) owner: LineOwner,
+    /// Whether it is known to be written in Rust.
+    pub(super) is_rust: bool,
+    /// Whether debug information describes it (a bare symbol names no types).
+    pub(super) has_debug: bool,
+    /// The module path, without impl blocks, types and enclosing functions:
+    /// `alloc::vec`.
+    pub(super) module: String,
+    /// The name of the type around it where that is known: `RawVecInner`.
+    pub(super) around: String,
+    /// The name with its generic arguments, as debug information has it.
+    pub(super) name: String,
+    /// The type whose method it is.
+    pub(super) method_of: Option<SizedName>,
+    /// Its generic types, as far as they are described.
+    pub(super) generics: Vec<SizedName>,
+}
+
+/// All functions of one resolution.
+#[derive(Default)]
+pub(super) struct Functions {
+    rows: Vec<Function>,
+}
+
+impl Functions {
+    pub(super) fn add(&mut self, function: Function) -> FunctionId {
+        let id = FunctionId(u32::try_from(self.rows.len()).unwrap_or(u32::MAX));
+        self.rows.push(function);
+        id
+    }
+
+    pub(super) fn get(&self, id: FunctionId) -> Option<&Function> {
+        self.rows.get(id.0 as usize)
+    }
+
+    pub(super) fn rows(&self) -> &[Function] {
+        &self.rows
+    }
+}
+
+/// Makes a function of what debug information says. `file` is where its code
+/// stands: with line tables alone it is the only trace of the module.
+pub(super) fn from_debug(described: &Described, file: &str, strings: &mut Strings) -> Function {
+    let mut scopes: Vec<String> = described.scopes.iter().map(|s| s.name.clone()).collect();
+    if scopes.is_empty() && described.is_rust && !described.name.is_empty() {
+        scopes = sources::module_path(file, &described.unit_crate);
+    }
+    let types: Vec<bool> = (0..scopes.len())
+        .map(|i| described.scopes.get(i).is_some_and(|s| s.is_type))
+        .collect();
+    let end = scopes
+        .iter()
+        .zip(&types)
+        .position(|(name, &is_type)| is_type || name.starts_with('{'))
+        .unwrap_or(scopes.len());
+    let module = scopes.get(..end).unwrap_or(&[]).join("::");
+    let around = scopes
+        .get(end)
+        .filter(|_| types.get(end).copied().unwrap_or(false))
+        .map(|name| name.split('<').next().unwrap_or_default().to_owned())
+        .unwrap_or_default();
+    let name = if described.name.is_empty() {
+        format!("{:#}", rustc_demangle::demangle(&described.linkage_name))
+    } else {
+        described.name.clone()
+    };
+    let krate = scopes.first().cloned().unwrap_or_default();
+    let owner = owner::of(&krate, &name, described.is_rust);
+    let shown = shown(&scopes, &name, described);
+    Function {
+        shown: strings.id(&shown),
+        krate: strings.id(&krate),
+        owner,
+        is_rust: described.is_rust,
+        has_debug: true,
+        module,
+        around,
+        name,
+        method_of: described.method_of.clone(),
+        generics: described.generics.clone(),
+    }
+}
+
+/// Makes a function of a symbol alone.
+pub(super) fn from_symbol(symbol: &str, strings: &mut Strings) -> Function {
+    let demangled = rustc_demangle::try_demangle(symbol);
+    let is_rust = demangled.is_ok();
+    let name = demangled.map_or_else(|_| symbol.to_owned(), |d| format!("{d:#}"));
+    let krate = if is_rust { owner::crate_of_path(&name) } else { "" };
+    Function {
+        shown: strings.id(&name),
+        krate: strings.id(krate),
+        owner: owner::of(krate, &name, is_rust),
+        is_rust,
+        has_debug: false,
+        module: String::new(),
+        around: String::new(),
+        name,
+        method_of: None,
+        generics: Vec::new(),
+    }
+}
+
+/// The readable path: the `Self` type in place of `{impl#3}`, an async
+/// function without the name of its state machine.
+fn shown(scopes: &[String], name: &str, described: &Described) -> String {
+    let mut path: Vec<String> = scopes.to_vec();
+    if !name.starts_with("{async_fn#") {
+        path.push(name.to_owned());
+    }
+    if let Some(at) = path.iter().position(|s| s.starts_with("{impl#"))
+        && let Some(self_type) = &described.self_type
+    {
+        let parsed = TypeName::parse(&self_type.name);
+        let of = parsed.pointee(parsed.root());
+        if parsed.path(of).is_some() {
+            path.splice(..=at, [parsed.canonical(of)]);
+        }
+    } else if let Some(at) = described.scopes.iter().position(|s| s.is_type)
+        && let Some(method_of) = &described.method_of
+        && at + 1 == described.scopes.len()
+    {
+        path.splice(..=at, [typename::canonical(&method_of.name)]);
+    }
+    path.join("::")
+}

@@ -1,0 +1,127 @@
+//! Which section holds which table of an [`Image`], and in which order.
+
+use super::blocks::*;
+use super::header::Id;
+use super::table::{put_table, take_table};
+use super::varint::{Bad, Plain};
+use super::writer::Writer;
+use crate::error::Error;
+use crate::image::{Figures, Image, Process};
+use crate::resolution::Resolution;
+
+const PROC: Id = *b"PROC";
+const FIGS: Id = *b"FIGS";
+const MODU: Id = *b"MODU";
+const THRD: Id = *b"THRD";
+const PHAS: Id = *b"PHAS";
+const FRAM: Id = *b"FRAM";
+const STCK: Id = *b"STCK";
+const CTXT: Id = *b"CTXT";
+const TOTL: Id = *b"TOTL";
+const BLKS: Id = *b"BLKS";
+const STRS: Id = *b"STRS";
+const LINE: Id = *b"LINE";
+const FLIN: Id = *b"FLIN";
+const TYPE: Id = *b"TYPE";
+const BTYP: Id = *b"BTYP";
+const SITE: Id = *b"SITE";
+const MINF: Id = *b"MINF";
+
+/// The order in the file.
+const ORDER: [Id; 17] = [
+    PROC, FIGS, MODU, THRD, PHAS, FRAM, STCK, CTXT, TOTL, BLKS, // always
+    STRS, LINE, FLIN, TYPE, BTYP, SITE, MINF, // resolved
+];
+
+/// Writes all tables in [`ORDER`].
+pub(super) fn put_all(image: &Image, w: &mut Writer<'_>) -> Result<(), Error> {
+    put_table(PROC, std::slice::from_ref(&image.process), w)?;
+    put_table(FIGS, std::slice::from_ref(&image.figures), w)?;
+    put_table(MODU, &image.modules, w)?;
+    put_table(THRD, &image.threads, w)?;
+    put_table(PHAS, &image.phases, w)?;
+    put_table(FRAM, &image.frames, w)?;
+    put_stacks(STCK, &image.stacks, w)?;
+    put_table(CTXT, &image.contexts, w)?;
+    put_table(TOTL, &image.totals, w)?;
+    put_blocks(BLKS, &image.blocks, w)?;
+    // A resolution has one string at least, so its sections say that it is there.
+    let Some(resolution) = &image.resolution else {
+        return Ok(());
+    };
+    put_table(STRS, &resolution.strings, w)?;
+    put_table(LINE, &resolution.lines, w)?;
+    put_frame_lines(FLIN, &resolution.frame_lines, w)?;
+    put_table(TYPE, &resolution.types, w)?;
+    put_types(BTYP, resolution, w)?;
+    put_sites(SITE, &resolution.context_site, w)?;
+    put_table(MINF, &resolution.modules, w)
+}
+
+/// What was read so far.
+#[derive(Default)]
+pub(super) struct Parts {
+    image: Image,
+    process: Vec<Process>,
+    figures: Vec<Figures>,
+    /// Position in [`ORDER`] of the last section.
+    last: usize,
+}
+
+impl Parts {
+    /// Appends a section's rows to its table.
+    pub(super) fn take(&mut self, id: Id, rows: usize, from: &mut Plain<'_>) -> Result<(), Bad> {
+        let Some(position) = ORDER.iter().position(|&known| known == id) else {
+            return Err(Bad("this version has no such section"));
+        };
+        if position < self.last {
+            return Err(Bad("the section is out of order"));
+        }
+        self.last = position;
+        let image = &mut self.image;
+        match id {
+            PROC => take_table(&mut self.process, rows, from),
+            FIGS => take_table(&mut self.figures, rows, from),
+            MODU => take_table(&mut image.modules, rows, from),
+            THRD => take_table(&mut image.threads, rows, from),
+            PHAS => take_table(&mut image.phases, rows, from),
+            FRAM => take_table(&mut image.frames, rows, from),
+            STCK => take_stacks(&mut image.stacks, rows, from),
+            CTXT => take_table(&mut image.contexts, rows, from),
+            TOTL => take_table(&mut image.totals, rows, from),
+            BLKS => take_blocks(&mut image.blocks, rows, from),
+            _ => take_resolved(image.resolution.get_or_insert_default(), id, rows, from),
+        }
+    }
+
+    /// The image, with the two tables of one row taken out.
+    pub(super) fn into_image(mut self) -> Result<Image, Bad> {
+        let (Ok([process]), Ok([figures])) = (
+            <[Process; 1]>::try_from(self.process),
+            <[Figures; 1]>::try_from(self.figures),
+        ) else {
+            return Err(Bad("it does not have one process and one row of figures"));
+        };
+        self.image.process = process;
+        self.image.figures = figures;
+        Ok(self.image)
+    }
+}
+
+fn take_resolved(
+    resolution: &mut Resolution,
+    id: Id,
+    rows: usize,
+    from: &mut Plain<'_>,
+) -> Result<(), Bad> {
+    match id {
+        STRS => take_table(&mut resolution.strings, rows, from),
+        LINE => take_table(&mut resolution.lines, rows, from),
+        FLIN => take_frame_lines(&mut resolution.frame_lines, rows, from),
+        TYPE => take_table(&mut resolution.types, rows, from),
+        BTYP => take_types(resolution, rows, from),
+        SITE => take_sites(&mut resolution.context_site, rows, from),
+        MINF => take_table(&mut resolution.modules, rows, from),
+        _ => Err(Bad("this version has no such section")),
+    }
+}

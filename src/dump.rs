@@ -1,0 +1,153 @@
+//! What a dump does with a frozen image: resolve it, tabulate it, write it.
+//!
+//! [`write`] runs in the copy: it locks nothing, prints nothing, and asks the C
+//! library for no memory.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use endler_allocator::freeze::{self, Cost, Options};
+use endler_reports::resolve::{self, MainBinary};
+use endler_snapshot::{Cut, Image, format};
+
+use crate::Error;
+use crate::files::{prune, stem, with_ending, write_whole};
+
+/// What a finished snapshot found and cost.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct SnapshotInfo {
+    /// The file.
+    pub path: PathBuf,
+    /// Live blocks in it.
+    pub objects: u64,
+    /// Their requested bytes.
+    pub bytes: u64,
+    /// How long the process was held for the copy.
+    pub held: Duration,
+    /// From the call to the complete file.
+    pub elapsed: Duration,
+    /// Whether the snapshot is of one instant; it is not where the kernel
+    /// refused to copy the process.
+    pub atomic: bool,
+}
+
+/// A result that did not come at the first try says why.
+pub(crate) struct Done {
+    pub(crate) cost: Cost,
+    pub(crate) elapsed: Duration,
+    /// Set when there was no memory for names and types.
+    pub(crate) without_types: Option<freeze::Error>,
+}
+
+static SEQUENCE: AtomicU32 = AtomicU32::new(0);
+
+pub(crate) fn next_sequence() -> u32 {
+    SEQUENCE.fetch_add(1, Ordering::Relaxed).wrapping_add(1)
+}
+
+/// Freezes and runs `write` on the resolved image; where the copy's memory does
+/// not suffice for that, on the image without names and types.
+pub(crate) fn freeze_and(
+    keep: Option<i32>,
+    sequence: u32,
+    write: &dyn Fn(&Image) -> Result<(), String>,
+) -> Result<Done, Error> {
+    let started = Instant::now();
+    let options = Options { sequence, keep, ..Options::default() };
+    let resolved = freeze::freeze(&options, &mut |image| {
+        resolve_here(image);
+        write(image)
+    });
+    let done = |cost, without_types| Done { cost, elapsed: started.elapsed(), without_types };
+    match resolved {
+        Ok(cost) => Ok(done(cost, None)),
+        Err(why @ freeze::Error::Memory { .. }) => {
+            let bare = freeze::freeze(&options, &mut |image| write(image));
+            bare.map(|cost| done(cost, Some(why))).map_err(Error::Freeze)
+        }
+        Err(why) => Err(Error::Freeze(why)),
+    }
+}
+
+/// Adds types and sites from this process's own binaries. What is missing is
+/// told at the head of the tables, so the warnings are not repeated here.
+fn resolve_here(image: &mut Image) {
+    let options =
+        resolve::Options { main: MainBinary::RunningProcess, ..resolve::Options::default() };
+    let _ = resolve::resolve(image, &options);
+}
+
+/// Writes one snapshot file.
+pub(crate) fn snapshot_file(path: &Path, image: &Image) -> Result<(), String> {
+    write_whole(path, |to| format::write(image, to).map_err(std::io::Error::other))
+        .map_err(|cause| format!("{}: {cause}", path.display()))
+}
+
+/// Writes tables and snapshot into `directory`; the line that names them.
+pub(crate) fn into_directory(directory: &Path) -> Result<String, Error> {
+    let pid = std::process::id();
+    let sequence = next_sequence();
+    let done = freeze_and(None, sequence, &|image| {
+        let stem = stem_of(directory, image);
+        let path = with_ending(&stem, ".txt");
+        write_whole(&path, |to| endler_reports::write_tables(image, to))
+            .map_err(|cause| format!("{}: {cause}", path.display()))?;
+        snapshot_file(&with_ending(&stem, ".endler"), image)
+    })?;
+    prune(directory, pid);
+    // The copy named the files by the phase it saw; find what it wrote.
+    let prefix = stem(directory, pid, sequence, "");
+    let written = std::fs::read_dir(directory)
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .find(|path| {
+            let text = path.as_os_str().to_string_lossy();
+            let rest = text.strip_prefix(&*prefix.as_os_str().to_string_lossy());
+            rest.is_some_and(|rest| rest.starts_with('.') && rest.ends_with(".txt"))
+        })
+        .unwrap_or(prefix);
+    Ok(line(&written, &done))
+}
+
+fn stem_of(directory: &Path, image: &Image) -> PathBuf {
+    let phase = image.phases.get(image.process.phase.index()).map_or("", |p| p.name.as_str());
+    stem(directory, image.process.pid, image.process.sequence, phase)
+}
+
+fn line(path: &Path, done: &Done) -> String {
+    let Done { cost, elapsed, without_types } = done;
+    let mut line = format!(
+        "endler: {} and .endler beside it: {} objects, {} bytes; ",
+        path.display(),
+        cost.objects,
+        cost.bytes,
+    );
+    match cost.cut {
+        Cut::Atomic => {
+            let held = Duration::from_nanos(cost.held.0).as_secs_f64() * 1e3;
+            line.push_str(&format!("process held {held:.1} ms, "));
+        }
+        Cut::Racing => line.push_str("no copy could be made, so not of one instant, "),
+    }
+    line.push_str(&format!("ready after {:.2} s", elapsed.as_secs_f64()));
+    if let Some(why) = without_types {
+        line.push_str(&format!("; without types: {why}"));
+    }
+    line
+}
+
+impl SnapshotInfo {
+    pub(crate) fn new(path: &Path, done: &Done) -> Self {
+        SnapshotInfo {
+            path: path.to_path_buf(),
+            objects: done.cost.objects,
+            bytes: done.cost.bytes,
+            held: Duration::from_nanos(done.cost.held.0),
+            elapsed: done.elapsed,
+            atomic: done.cost.cut == Cut::Atomic,
+        }
+    }
+}
