@@ -147,9 +147,10 @@ impl Frames for MemoFrames<'_> {
 
 /// The context of the calling thread's stack.
 #[inline(always)]
-fn context(guard: &Guard<'_>, start: Registers) -> u32 {
+fn context(guard: &mut Guard<'_>, start: Registers) -> u32 {
     let row = guard.row;
-    let walked = row.memo.walk(
+    let memo = guard.memo();
+    let walked = memo.walk(
         start,
         &row.stacks,
         &RECORDER.rules,
@@ -164,7 +165,7 @@ fn context(guard: &Guard<'_>, start: Registers) -> u32 {
     let context = match row.cached(hash) {
         Some(context) => context,
         None => {
-            let frames = MemoFrames(&row.memo);
+            let frames = MemoFrames(memo);
             let stack = Stack {
                 hash,
                 frames: &frames,
@@ -180,7 +181,7 @@ fn context(guard: &Guard<'_>, start: Registers) -> u32 {
             context
         }
     };
-    row.memo.set_context(context);
+    memo.set_context(context);
     context
 }
 
@@ -193,8 +194,8 @@ pub(crate) fn insert(addr: *mut u8, size: usize) {
         return;
     };
     // Inside the profiler: its own blocks are not the host's.
-    let Some(guard) = row.enter() else { return };
-    let context = context(&guard, start);
+    let Some(mut guard) = row.enter() else { return };
+    let context = context(&mut guard, start);
     if !try_insert(&guard, addr as u64, size, context) {
         lose(&guard);
     }
@@ -270,8 +271,7 @@ fn give_back(index: u32) {
     RECORDER.slab.give_batch(index);
 }
 
-/// The lifetime bucket of an age, by the bounds that a tick has by its nominal
-/// length (2^23 cycles at 3 GHz): 1 s, 10 s, 1 min, 10 min, 1 h.
+/// The lifetime bucket of an age: bounds at 1 s, 10 s, 1 min, 10 min, 1 h.
 #[inline(always)]
 fn bucket(ticks: u32) -> usize {
     const SECOND: u32 = 358;
@@ -336,11 +336,11 @@ pub(crate) fn moved(parked: Parked, addr: *mut u8, size: usize) {
     let Some(row) = row_if_any().filter(|_| !parked.inside) else {
         return finish_move(&parked, addr as u64, size, parked.record.context);
     };
-    let Some(guard) = row.enter() else {
+    let Some(mut guard) = row.enter() else {
         finish_move(&parked, addr as u64, size, parked.record.context);
         return row.unpark();
     };
-    let context = context(&guard, start);
+    let context = context(&mut guard, start);
     guard
         .row
         .totals

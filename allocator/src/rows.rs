@@ -22,7 +22,7 @@
 //! * `busy` is set while the row's thread is inside the profiler: its
 //!   allocations are not recorded then, its frees are, through `deferred`.
 
-use core::cell::Cell;
+use core::cell::{Cell, UnsafeCell};
 use core::sync::atomic::{
     AtomicBool, AtomicPtr, AtomicU16, AtomicU32, AtomicU64, Ordering, compiler_fence,
 };
@@ -66,7 +66,7 @@ pub(crate) struct Row {
     /// Allocations that could not be recorded.
     pub(crate) lost: AtomicU64,
     pub(crate) stacks: Stacks,
-    pub(crate) memo: Memo,
+    memo: UnsafeCell<Memo>,
     cache: [Cached; CACHE],
     pub(crate) totals: ThreadTotals,
 }
@@ -76,6 +76,16 @@ pub(crate) struct Row {
 /// While it lives, allocations of this thread are not recorded.
 pub(crate) struct Guard<'a> {
     pub(crate) row: &'a Row,
+}
+
+impl Guard<'_> {
+    /// The thread's last walk.
+    #[inline(always)]
+    pub(crate) fn memo(&mut self) -> &mut Memo {
+        // SAFETY: one guard of a row lives at a time, only the row's thread
+        // makes guards, and the memo is borrowed through the guard alone.
+        unsafe { &mut *self.row.memo.get() }
+    }
 }
 
 impl Drop for Guard<'_> {
@@ -242,7 +252,8 @@ impl Row {
         self.refills.set(0);
         // The former owner cannot have died inside an inner realloc and gone on.
         self.parked.store(0, Ordering::Relaxed);
-        self.memo.reset();
+        // SAFETY: the row has no other owner, and its guard is not given out yet.
+        unsafe { &mut *self.memo.get() }.reset();
         self.stacks.find_own(tid, sp);
         self.set_busy(false);
     }

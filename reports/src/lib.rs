@@ -5,6 +5,8 @@
 //! * [`render`]: Heapy's and trackref's tables, as text.
 //! * [`diff`]: what changed between snapshots, and the sentence on what grew.
 //! * [`json`]: the same views as JSON.
+//! * [`query`]: views by a text such as `bytype[0].bysite`; [`filter`]: `--where`.
+//! * [`totals`]: what was allocated since the start.
 //! * [`tables`](tables()): the text file that a signal writes.
 //!
 //! Nothing here knows that a live process exists; an image from a file, a
@@ -14,11 +16,14 @@
 
 pub mod diff;
 mod error;
+pub mod filter;
 pub mod json;
 mod load;
 pub mod partition;
+pub mod query;
 pub mod render;
 mod tables;
+pub mod totals;
 
 pub use error::Error;
 pub use load::{load, load_from};

@@ -28,10 +28,13 @@
     clippy::indexing_slicing
 )]
 
+mod blocks;
+mod containers;
 mod elf;
 mod entries;
 mod frames;
 mod functions;
+mod infer;
 mod lines;
 mod mapped;
 mod modules;
@@ -42,19 +45,23 @@ mod strings;
 mod typename;
 mod units;
 mod walk;
+mod warn;
 
 use std::path::PathBuf;
 
 use endler_snapshot::{
-    DebugLevel, Evidence, Image, LineId, LineOwner, ModuleInfo, Resolution, SourceLine, TypeId,
-    TypeRow,
+    DebugLevel, Evidence, FrameId, Image, LineId, LineOwner, ModuleInfo, Resolution, SourceLine,
+    StackEnd, StackId, TypeRow,
 };
 
+use self::blocks::{Answer, Types};
 use self::elf::Elf;
 use self::frames::{Line, Tables};
 use self::functions::Functions;
+use self::infer::{Rules, Step, Verdict};
 use self::modules::Found;
-use self::strings::Strings;
+use self::strings::{FixedMap, Strings};
+pub use self::warn::Warning;
 
 /// Where the file of the executable is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -88,39 +95,278 @@ impl Default for Options {
     }
 }
 
-/// Something that kept types or names away, and what to do about it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Warning {
+/// Fills `image.resolution`: the functions and lines of each frame, the type of
+/// each block with its evidence, the site of each context.
+///
+/// Always fills it; what is missing becomes `unknown in …`, and a warning says
+/// what to set. Reads files and nothing else. Takes time in proportion to the
+/// units that hold the frames, the distinct stacks and the blocks.
+pub fn resolve(image: &mut Image, options: &Options) -> Vec<Warning> {
+    let mut tables = Tables {
+        strings: Strings::new(),
+        functions: Functions::default(),
+    };
+    let (modules, chains) = chains_of_all(image, options, &mut tables);
+    let Tables {
+        mut strings,
+        functions,
+    } = tables;
+    let (lines, frame_lines) = source_lines(&chains, &functions);
+    let mut contexts = Contexts {
+        image,
+        chains: &chains,
+        frame_lines: &frame_lines,
+        modules: &modules,
+        functions: &functions,
+        rules: Rules::new(&functions),
+        types: Types::default(),
+        strings: &mut strings,
+        blamed: vec![false; image.modules.len()],
+    };
+    let mut answers = Vec::with_capacity(image.contexts.len());
+    let mut sites = Vec::with_capacity(image.contexts.len());
+    let mut known: FixedMap<(StackId, bool), (Answer, Option<LineId>)> = FixedMap::default();
+    for context in &image.contexts {
+        let (answer, site) = known
+            .entry((context.stack, context.end == StackEnd::Truncated))
+            .or_insert_with(|| contexts.answer(context.stack, context.end))
+            .clone();
+        answers.push(answer);
+        sites.push(site);
+    }
+    let nowhere = contexts.types.unknown("no function", contexts.strings);
+    let (block_type, block_evidence) = blocks::columns(&image.blocks, &answers, nowhere);
+    let blamed = contexts.blamed;
+    let types = contexts.types.rows;
+    let warnings = image
+        .modules
+        .iter()
+        .zip(&modules)
+        .zip(blamed)
+        .filter(|(_, blamed)| *blamed)
+        .map(|((module, info), _)| Warning {
+            module: module.path.clone(),
+            info: info.clone(),
+        })
+        .collect();
+    image.resolution = Some(Resolution {
+        strings: strings.into_rows(),
+        lines,
+        frame_lines,
+        types,
+        block_type,
+        block_evidence,
+        context_site: sites,
+        modules,
+    });
+    warnings
 }
 
-/// x
-pub fn dump(image: &Image, options: &Options) -> String {
-    use std::fmt::Write;
-    let mut tables = Tables { strings: Strings::new(), functions: Functions::default() };
-    let mut out = String::new();
+/// The inline chain of each frame, and what each module gave.
+fn chains_of_all(
+    image: &Image,
+    options: &Options,
+    tables: &mut Tables,
+) -> (Vec<ModuleInfo>, Vec<Vec<Line>>) {
     let mut chains: Vec<Vec<Line>> = vec![Vec::new(); image.frames.len()];
-    for (i, m) in image.modules.iter().enumerate() {
-        let Found::File(map, shown) = modules::find(m, i == 0, options) else { continue };
-        let Some(elf) = Elf::parse(&map) else { continue };
-        let mut wanted: Vec<(u64, usize)> = image.frames.iter().enumerate().filter(|(_, f)| f.module.is_some_and(|x| x.index() == i)).map(|(k, f)| (f.lookup_address().0.wrapping_sub(m.bias), k)).collect();
-        wanted.sort();
-        let addresses: Vec<u64> = wanted.iter().map(|w| w.0).collect();
-        let c = frames::look_up(&elf, &addresses, &mut tables);
-        writeln!(out, "module {shown} {:?}", c.level).ok();
-        for (chain, (_, k)) in c.chains.into_iter().zip(&wanted) {
-            if let Some(s) = chains.get_mut(*k) { *s = chain; }
+    let mut infos = Vec::with_capacity(image.modules.len());
+    let mut wanted: Vec<Vec<(u64, usize)>> = vec![Vec::new(); image.modules.len()];
+    for (position, frame) in image.frames.iter().enumerate() {
+        let module = frame
+            .module
+            .and_then(|m| image.modules.get(m.index()).map(|info| (m, info)));
+        if let Some((id, module)) = module
+            && let Some(list) = wanted.get_mut(id.index())
+        {
+            let file_address = frame.lookup_address().0.wrapping_sub(module.bias);
+            list.push((file_address, position));
         }
     }
-    for b in 0..image.blocks.len() {
-        let ctx = image.blocks.context.get(b).copied().unwrap_or_default();
-        writeln!(out, "block {b} size {}", image.blocks.size.get(b).copied().unwrap_or_default().0).ok();
-        let st = image.contexts.get(ctx.index()).map(|c| c.stack).unwrap_or_default();
-        for (n, f) in image.stacks.frames(st).enumerate() {
-            for l in chains.get(f.index()).unwrap_or(&vec![]) {
-                let Some(fun) = tables.functions.get(l.function) else { continue };
-                writeln!(out, "   {n:2} {:?} [{}|{}|{}] {}   {}:{}", fun.owner, fun.module, fun.around, fun.name, tables.strings.get(fun.shown), tables.strings.get(l.file), l.line).ok();
+    for (module, mut wanted) in image.modules.iter().zip(wanted) {
+        if wanted.is_empty() {
+            infos.push(ModuleInfo {
+                level: DebugLevel::Nothing,
+                source: "no stack passes through it".into(),
+            });
+            continue;
+        }
+        wanted.sort_unstable();
+        let addresses: Vec<u64> = wanted.iter().map(|&(address, _)| address).collect();
+        let is_main = module.path == image.process.exe;
+        let (level, source) = match modules::find(module, is_main, options) {
+            Found::Missing(why) => (DebugLevel::Nothing, why),
+            Found::File(map, shown) => match Elf::parse(&map) {
+                None => (DebugLevel::Nothing, format!("{shown} is not an ELF file")),
+                Some(elf) => {
+                    let found = frames::look_up(&elf, &addresses, tables);
+                    for (chain, &(_, position)) in found.chains.into_iter().zip(&wanted) {
+                        if let Some(slot) = chains.get_mut(position) {
+                            *slot = chain;
+                        }
+                    }
+                    (found.level, shown)
+                }
+            },
+        };
+        infos.push(ModuleInfo { level, source });
+    }
+    (infos, chains)
+}
+
+/// The line table, and where each frame's lines begin in it.
+fn source_lines(chains: &[Vec<Line>], functions: &Functions) -> (Vec<SourceLine>, Vec<u32>) {
+    let mut lines = Vec::new();
+    let mut starts = Vec::with_capacity(chains.len() + 1);
+    let count = |lines: &Vec<SourceLine>| u32::try_from(lines.len()).unwrap_or(u32::MAX);
+    for chain in chains {
+        starts.push(count(&lines));
+        for line in chain {
+            let function = functions.get(line.function);
+            lines.push(SourceLine {
+                function: function.map(|f| f.shown).unwrap_or_default(),
+                file: line.file,
+                line: line.line,
+                krate: function.map(|f| f.krate).unwrap_or_default(),
+                owner: function.map(|f| f.owner).unwrap_or_default(),
+            });
+        }
+    }
+    starts.push(count(&lines));
+    (lines, starts)
+}
+
+/// What the answers to all contexts share.
+struct Contexts<'i> {
+    image: &'i Image,
+    chains: &'i [Vec<Line>],
+    frame_lines: &'i [u32],
+    modules: &'i [ModuleInfo],
+    functions: &'i Functions,
+    rules: Rules<'i>,
+    types: Types,
+    strings: &'i mut Strings,
+    /// Modules whose lack of debug information kept a type away.
+    blamed: Vec<bool>,
+}
+
+impl Contexts<'_> {
+    /// The type of what was allocated at a stack, and its site.
+    fn answer(&mut self, stack: StackId, end: StackEnd) -> (Answer, Option<LineId>) {
+        let frames: Vec<FrameId> = self.image.stacks.frames(stack).collect();
+        let mut steps = Vec::new();
+        let mut ids = Vec::new();
+        for (position, &frame) in frames.iter().enumerate() {
+            let first = self.frame_lines.get(frame.index()).copied().unwrap_or(0);
+            for (line, id) in self
+                .chains
+                .get(frame.index())
+                .into_iter()
+                .flatten()
+                .zip(first..)
+            {
+                steps.push(Step {
+                    line: *line,
+                    frame: position,
+                });
+                ids.push(LineId(id));
+            }
+        }
+        let start = self.rules.start(&steps);
+        let site = self.rules.site(&steps, start);
+        let place = self.place(&steps, site, &frames);
+        let answer = match self.rules.infer(&steps, start, end) {
+            Verdict::Typed(typed) => {
+                let file = self.strings.get(typed.born.file);
+                let in_std = file.starts_with("/rust/deps/");
+                let hasher = typed.hasher.as_deref();
+                let (name, holder, held) =
+                    containers::spelled(typed.form, &typed.content, hasher, in_std);
+                let row = TypeRow {
+                    name: self.strings.id(&name),
+                    holder: self.strings.id(&holder),
+                    held: self.strings.id(&held),
+                };
+                let row = self.types.id(row);
+                let check = typed
+                    .size
+                    .map(|rule| (rule, self.types.unknown(&place, self.strings)));
+                Answer {
+                    check,
+                    ..Answer::plain(row, typed.evidence)
+                }
+            }
+            Verdict::Raw(held) => {
+                let row = self.types.raw(&place, "", self.strings);
+                let by_size = blocks::rows_by_size(&place, &held, &mut self.types, self.strings);
+                Answer {
+                    by_size,
+                    ..Answer::plain(row, Evidence::Stack)
+                }
+            }
+            Verdict::Unknown => {
+                self.blame(&frames);
+                let row = self.types.unknown(&place, self.strings);
+                Answer::plain(row, Evidence::Unknown)
+            }
+        };
+        let site = site.and_then(|at| ids.get(at).copied());
+        (answer, site)
+    }
+
+    /// What an unknown type is called after: the site's function, else the
+    /// innermost function, else the innermost frame's module.
+    fn place(&self, steps: &[Step], site: Option<usize>, frames: &[FrameId]) -> String {
+        let function = site
+            .and_then(|at| steps.get(at))
+            .or_else(|| steps.iter().find(|s| !self.is_allocator(s)))
+            .and_then(|step| self.functions.get(step.line.function));
+        if let Some(function) = function {
+            return self.strings.get(function.shown).to_owned();
+        }
+        let module = frames
+            .iter()
+            .find_map(|f| self.image.frames.get(f.index())?.module)
+            .and_then(|m| self.image.modules.get(m.index()));
+        match module.and_then(|m| m.path.rsplit('/').next()) {
+            Some(name) if !name.is_empty() => name.to_owned(),
+            _ => "no module".to_owned(),
+        }
+    }
+
+    fn is_allocator(&self, step: &Step) -> bool {
+        self.functions
+            .get(step.line.function)
+            .is_none_or(|f| f.owner == LineOwner::Profiler || f.module == "alloc::alloc")
+    }
+
+    /// Notes the module whose missing debug information made a type unknown:
+    /// that of the innermost frame without any, unless user code stands
+    /// further in.
+    fn blame(&mut self, frames: &[FrameId]) {
+        for &frame in frames {
+            let lines = self
+                .chains
+                .get(frame.index())
+                .map_or(&[][..], Vec::as_slice);
+            let functions = || lines.iter().filter_map(|l| self.functions.get(l.function));
+            if functions().any(|f| f.has_debug && f.owner == LineOwner::User) {
+                return;
+            }
+            if functions().any(|f| f.has_debug) {
+                continue;
+            }
+            let module = self.image.frames.get(frame.index()).and_then(|f| f.module);
+            let level = module
+                .and_then(|m| self.modules.get(m.index()))
+                .map(|info| info.level);
+            if let Some(module) = module
+                && matches!(level, Some(DebugLevel::Nothing | DebugLevel::Symbols))
+            {
+                if let Some(blamed) = self.blamed.get_mut(module.index()) {
+                    *blamed = true;
+                }
+                return;
             }
         }
     }
-    out
 }

@@ -29,7 +29,7 @@ const BY: [&crate::partition::Relation; 9] = [
 pub fn write_tables(image: &Image, out: &mut dyn Write) -> io::Result<()> {
     let heap = Heap::new(image);
     let all = heap.all();
-    writeln!(out, "{}", Coverage::new(heap))?;
+    writeln!(out, "{}", Coverage::new(&all))?;
     let types = all.by(&by::TYPE.into());
     writeln!(out, "{}", live::of(&types))?;
     if all.count() == 0 {

@@ -9,7 +9,8 @@ use endler_reports::render::wrap::wrap;
 use serde_json::Value;
 use std::borrow::Cow;
 
-const AGAIN: &str = "to make the goldens again: python3 reports/tests/guppy_golden.py reports/tests/golden";
+const AGAIN: &str =
+    "to make the goldens again: python3 reports/tests/guppy_golden.py reports/tests/golden";
 
 /// Rows as the goldens have them: count, size, name.
 struct Given(Vec<(i64, i64, String)>);
@@ -18,7 +19,11 @@ impl Given {
     fn new(rows: &Value) -> Self {
         let row = |row: &Value| {
             let number = |i: usize| row[i].as_i64().expect("a number");
-            (number(0), number(1), row[2].as_str().expect("a name").to_string())
+            (
+                number(0),
+                number(1),
+                row[2].as_str().expect("a name").to_string(),
+            )
         };
         Given(rows.as_array().expect("rows").iter().map(row).collect())
     }
@@ -32,8 +37,14 @@ impl Given {
     }
 
     fn points(&self) -> Vec<(String, Point)> {
-        let point = |row: &(i64, i64, String)| Point { count: row.0 as u64, size: row.1 as u64 };
-        self.0.iter().map(|row| (row.2.clone(), point(row))).collect()
+        let point = |row: &(i64, i64, String)| Point {
+            count: row.0 as u64,
+            size: row.1 as u64,
+        };
+        self.0
+            .iter()
+            .map(|row| (row.2.clone(), point(row)))
+            .collect()
     }
 }
 
@@ -44,7 +55,13 @@ impl Rows for Given {
     fn cells(&self, index: usize) -> Cells<'_> {
         let (count, size, ref name) = self.0[index];
         let cumulative = self.0[..=index].iter().map(|row| row.1).sum();
-        Cells { count, size, cumulative, oldest: None, name: Cow::Borrowed(name) }
+        Cells {
+            count,
+            size,
+            cumulative,
+            oldest: None,
+            name: Cow::Borrowed(name),
+        }
     }
 }
 
@@ -53,13 +70,19 @@ fn cases(file: &str) -> Vec<(Value, String)> {
     let path = format!("{}/tests/golden/{file}", env!("CARGO_MANIFEST_DIR"));
     let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{path}: {e}; {AGAIN}"));
     let mut cases: Vec<(Value, String)> = Vec::new();
-    for line in text.split('\n').filter(|line| !line.starts_with('#') && !line.is_empty()) {
+    for line in text
+        .split('\n')
+        .filter(|line| !line.starts_with('#') && !line.is_empty())
+    {
         match (line.strip_prefix('|'), cases.last_mut()) {
             (Some(line), Some((_, expect))) => {
                 expect.push_str(line);
                 expect.push('\n');
             }
-            _ => cases.push((serde_json::from_str(line).expect("a case is a line of JSON"), String::new())),
+            _ => cases.push((
+                serde_json::from_str(line).expect("a case is a line of JSON"),
+                String::new(),
+            )),
         }
     }
     for (_, expect) in &mut cases {
@@ -121,11 +144,16 @@ fn differences() {
     check("guppy-diffs.txt", |given| {
         let (a, b) = (Given::new(&given["a"]), Given::new(&given["b"]));
         let rows = subtract(&[b.points(), a.points()]);
-        let diff = Diff { by: By::default(), rows };
+        let diff = Diff {
+            by: By::default(),
+            rows,
+        };
         let table = diff.table(["A", "B"]);
         let rows = (0..table.rows.len()).map(|i| table.rows.cells(i));
         // The header is the case's own, and the table must not borrow.
-        let rows = rows.map(|c| (c.count, c.size, c.name.into_owned())).collect();
+        let rows = rows
+            .map(|c| (c.count, c.size, c.name.into_owned()))
+            .collect();
         Box::new(endler_reports::render::table::DiffTable {
             letters: table.letters,
             count: table.count,

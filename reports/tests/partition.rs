@@ -128,13 +128,20 @@ fn a_row_is_a_set_that_can_be_cut_again() {
     let pages = types.row(0).expect("a row");
     assert_eq!((pages.count(), pages.size().0), (2, 200));
     let threads = pages.by(&by::THREAD.into());
-    let names: Vec<_> = threads.rows().iter().map(|r| threads.name(r).into_owned()).collect();
+    let names: Vec<_> = threads
+        .rows()
+        .iter()
+        .map(|r| threads.name(r).into_owned())
+        .collect();
     assert_eq!(names, ["main", "worker"]);
     assert_eq!(types.range(0..2).count(), 4);
     assert_eq!(types.range(1..99).count(), 3);
     assert!(types.row(3).is_none());
     let empty = pages.by(&by::TYPE.into()).range(5..9);
-    assert_eq!(view::set(&empty, &By::default(), Columns::Heapy, Page::Top).0, "<Nothing>");
+    assert_eq!(
+        view::set(&empty, &By::default(), Columns::Heapy, Page::Top).0,
+        "<Nothing>"
+    );
 }
 
 #[test]
@@ -157,14 +164,26 @@ fn rows_know_their_oldest_block_and_evidence() {
     let image = image(CRAWL);
     let all = Heap::new(&image).all();
     let types = all.by(&by::TYPE.into());
-    let oldest: Vec<u64> = types.rows().iter().map(|r| r.oldest.0 / 1_000_000_000).collect();
+    let oldest: Vec<u64> = types
+        .rows()
+        .iter()
+        .map(|r| r.oldest.0 / 1_000_000_000)
+        .collect();
     assert_eq!(oldest, [41, 700, 5000]);
     assert_eq!(types.rows()[0].evidence, [2, 0, 0, 0, 0]);
     assert_eq!(types.rows()[2].evidence, [0, 0, 0, 0, 1]);
     assert_eq!(all.oldest().map(|b| b.0), Some(4));
     let text = view::set(&all, &By::default(), Columns::Oldest, Page::Top).0;
-    assert!(text.contains(" Index  Count   %     Size   % Cumulative  %  Oldest Type\n"), "{text}");
-    assert!(text.contains("     1      2  40       48  19       248  97  11m40s Arc<crawl::Response>\n"), "{text}");
+    assert!(
+        text.contains(" Index  Count   %     Size   % Cumulative  %  Oldest Type\n"),
+        "{text}"
+    );
+    assert!(
+        text.contains(
+            "     1      2  40       48  19       248  97  11m40s Arc<crawl::Response>\n"
+        ),
+        "{text}"
+    );
 }
 
 #[test]
@@ -175,7 +194,10 @@ fn an_unresolved_image_still_makes_tables() {
     let types = all.by(&by::TYPE.into());
     assert_eq!(types.name(&types.rows()[0]), "unknown");
     assert_eq!(types.len(), 1);
-    assert!(all.by(&by::SITE.into()).len() == 4, "sites by file and offset");
+    assert!(
+        all.by(&by::SITE.into()).len() == 4,
+        "sites by file and offset"
+    );
 }
 
 #[test]

@@ -41,7 +41,7 @@ pub(super) struct Gathered {
 pub(super) fn image(recorder: &Recorder, gathered: &Gathered, cut: Cut, held: Nanos) -> Image {
     // First, before reading the tables touches pages of them.
     let own = Bytes(os::own_resident());
-    let clock = recorder.start.calibrate();
+    let clock = recorder.start.clock();
     let phases = phases(&gathered.phases);
     let current = PhaseId(u16::try_from(phases.len() - 1).unwrap_or(u16::MAX));
     let mut image = Image {

@@ -21,8 +21,6 @@
 //! * `entry[k].hash = mix(entry[k - 1].hash, entry[k].ip)` where `hash_valid`;
 //! * the entries are consecutive frames of one walk of this thread.
 
-use core::cell::Cell;
-
 use super::cache::RuleCache;
 use super::objects::Objects;
 use super::rule::Rule;
@@ -104,16 +102,16 @@ struct Entry {
 
 /// The thread's last walk. See the module's drawing.
 pub(crate) struct Memo {
-    entries: [Cell<Entry>; MEMO],
+    entries: [Entry; MEMO],
     /// Frames of the present walk that are not in the memo, innermost first.
-    fresh: [Cell<Entry>; MEMO],
-    len: Cell<u32>,
+    fresh: [Entry; MEMO],
+    len: usize,
     /// The last walk crossed a signal frame: nothing of it is compared again.
-    crossed_signal: Cell<bool>,
-    end: Cell<End>,
-    generation: Cell<u32>,
+    crossed_signal: bool,
+    end: End,
+    generation: u32,
     /// The context found for exactly these entries, 0 for none.
-    context: Cell<u32>,
+    context: u32,
 }
 
 /// What a walk found.
@@ -137,62 +135,46 @@ const SEED: u64 = 0x2545_f491_4f6c_dd1d;
 
 /// What stepping out of a frame gives.
 enum Step {
-    Caller { entry: Entry },
+    Caller(Entry),
     End(End),
 }
 
 impl Memo {
-    pub(crate) fn reset(&self) {
-        self.len.set(0);
-        self.end.set(End::Complete);
-        self.context.set(0);
-        self.crossed_signal.set(false);
+    pub(crate) fn reset(&mut self) {
+        self.len = 0;
+        self.end = End::Complete;
+        self.context = 0;
+        self.crossed_signal = false;
     }
 
     /// Remembers the context of the walk that was just made.
     #[inline(always)]
-    pub(crate) fn set_context(&self, context: u32) {
-        self.context.set(context);
-    }
-
-    #[inline(always)]
-    fn entry(&self, at: usize) -> Entry {
-        self.entries.get(at).map_or(Entry::default(), Cell::get)
-    }
-
-    #[inline(always)]
-    fn put(&self, at: usize, entry: Entry) {
-        if let Some(place) = self.entries.get(at) {
-            place.set(entry);
-        }
+    pub(crate) fn set_context(&mut self, context: u32) {
+        self.context = context;
     }
 
     /// The frames of the last walk, innermost first: `frame(0)` is the innermost.
     #[inline(always)]
     pub(crate) fn frame(&self, at: u32) -> u64 {
-        self.entry(
-            (self.len.get() as usize)
-                .wrapping_sub(1)
-                .wrapping_sub(at as usize),
-        )
-        .ip
+        let from_outside = self.len.wrapping_sub(1).wrapping_sub(at as usize);
+        self.entries.get(from_outside).map_or(0, |e| e.ip)
     }
 
     /// Walks from `start` outwards; the frame of `start` itself is left out.
     #[inline(always)]
     pub(crate) fn walk<W: Words>(
-        &self,
+        &mut self,
         start: Registers,
         stacks: &Stacks,
         rules: &RuleCache,
         objects: &Objects,
         words: &W,
     ) -> Walked {
-        let foreign = !stacks.is_own(start.sp) || self.crossed_signal.get();
-        if foreign || self.generation.get() != objects.generation() {
+        let foreign = !stacks.is_own(start.sp) || self.crossed_signal;
+        if foreign || self.generation != objects.generation() {
             // Of another stack nothing may be compared: it may have been unmapped.
             self.reset();
-            self.generation.set(objects.generation());
+            self.generation = objects.generation();
         }
         let mut walker = Walker {
             stacks,
@@ -201,146 +183,168 @@ impl Memo {
             words,
             hi: stacks.bounds(start.sp).hi,
         };
-        let mut count = 0usize;
-        let mut at = Entry {
-            sp: start.sp,
+        let mut at = Place {
             ip: start.ip,
+            sp: start.sp,
             bp: start.bp,
-            ..Entry::default()
         };
-        let known = self.len.get() as usize;
+        let mut count = 0usize;
         // Entries from `top` inwards lie deeper in the stack than this walk is.
-        let mut top = known;
+        let mut top = self.len;
         loop {
-            match walker.step(&at) {
-                Step::Caller { entry } => at = entry,
+            let entry = match walker.step(at) {
+                Step::Caller(entry) => entry,
                 Step::End(end) => return self.finish(count, 0, end),
-            }
-            while top > 0 && self.entry(top.wrapping_sub(1)).sp < at.sp {
-                top = top.wrapping_sub(1);
-            }
-            if top > 0 {
-                let there = self.entry(top.wrapping_sub(1));
-                if there.sp == at.sp && there.ip == at.ip && there.bp == at.bp {
-                    break;
+            };
+            at = Place {
+                ip: entry.ip,
+                sp: entry.sp,
+                bp: entry.bp,
+            };
+            while let Some(there) = top.checked_sub(1).and_then(|i| self.entries.get(i)) {
+                if there.sp < at.sp {
+                    top = top.wrapping_sub(1);
+                    continue;
                 }
-            }
-            if let Some(place) = self.fresh.get(count) {
-                place.set(at);
-                count = count.wrapping_add(1);
-            }
-            if count == MEMO {
-                return self.finish(count, 0, End::Truncated);
-            }
-        }
-        // Entries 0..top may be this stack's: compare those that are wanted.
-        let wanted = DEPTH.saturating_sub(count).max(1);
-        let lowest = top.saturating_sub(wanted);
-        let mut equal = top.wrapping_sub(1);
-        while equal > lowest {
-            let outer = self.entry(equal.wrapping_sub(1));
-            let same_ip = words.word(outer.sp.wrapping_sub(8)) ^ outer.ip;
-            let same_bp = words.word(outer.word) ^ outer.value;
-            if same_ip | same_bp != 0 {
+                if (there.sp ^ at.sp) | (there.ip ^ at.ip) | (there.bp ^ at.bp) == 0 {
+                    return self.join(walker, start, count, top);
+                }
                 break;
             }
-            equal = equal.wrapping_sub(1);
+            match self.fresh.get_mut(count) {
+                Some(place) => *place = entry,
+                None => return self.finish(MEMO, 0, End::Truncated),
+            }
+            count = count.wrapping_add(1);
         }
-        if equal == lowest
-            && (lowest > 0 || self.end.get() != End::Truncated || top.wrapping_add(count) >= DEPTH)
-        {
-            return self.finish(count, top, self.end.get());
+    }
+
+    /// The walk met entry `top - 1`: compares the entries outside it, as many
+    /// as a context wants.
+    #[inline(always)]
+    fn join<W: Words>(
+        &mut self,
+        walker: Walker<'_, W>,
+        start: Registers,
+        count: usize,
+        top: usize,
+    ) -> Walked {
+        let wanted = DEPTH.saturating_sub(count).max(1);
+        let lowest = top.saturating_sub(wanted);
+        let mut differs = 0;
+        for outer in self.entries.get(lowest..top.wrapping_sub(1)).unwrap_or(&[]) {
+            differs |= walker.words.word(outer.sp.wrapping_sub(8)) ^ outer.ip;
+            differs |= walker.words.word(outer.word) ^ outer.value;
         }
-        self.rewalk(walker, start)
+        let cut = lowest == 0 && self.end == End::Truncated && top.wrapping_add(count) < DEPTH;
+        if differs != 0 || cut {
+            return self.rewalk(walker, start);
+        }
+        self.finish(count, top, self.end)
     }
 
     /// Walks without the memo: where it did not hold.
     #[cold]
     #[inline(never)]
-    fn rewalk<W: Words>(&self, mut walker: Walker<'_, W>, start: Registers) -> Walked {
-        let mut count = 0usize;
-        let mut at = Entry {
-            sp: start.sp,
+    fn rewalk<W: Words>(&mut self, mut walker: Walker<'_, W>, start: Registers) -> Walked {
+        let mut at = Place {
             ip: start.ip,
+            sp: start.sp,
             bp: start.bp,
-            ..Entry::default()
         };
         walker.hi = walker.stacks.bounds(start.sp).hi;
-        loop {
-            match walker.step(&at) {
-                Step::Caller { entry } => at = entry,
+        for count in 0..MEMO {
+            let entry = match walker.step(at) {
+                Step::Caller(entry) => entry,
                 Step::End(end) => return self.finish(count, 0, end),
-            }
-            if let Some(place) = self.fresh.get(count) {
-                place.set(at);
-            }
-            count = count.wrapping_add(1);
-            if count == MEMO {
-                return self.finish(count, 0, End::Truncated);
+            };
+            at = Place {
+                ip: entry.ip,
+                sp: entry.sp,
+                bp: entry.bp,
+            };
+            if let Some(place) = self.fresh.get_mut(count) {
+                *place = entry;
             }
         }
+        self.finish(MEMO, 0, End::Truncated)
     }
 
     /// Makes the memo `kept` outer entries and `count` fresh inner ones, and
     /// hashes the innermost [`DEPTH`].
     #[inline(always)]
-    fn finish(&self, count: usize, kept: usize, end: End) -> Walked {
-        if count == 0 && kept == self.len.get() as usize && self.context.get() != 0 {
+    fn finish(&mut self, count: usize, kept: usize, end: End) -> Walked {
+        if count == 0 && kept == self.len && self.context != 0 {
             return Walked {
                 hash: 0,
                 len: 0,
                 end,
-                same_as: self.context.get(),
+                same_as: self.context,
             };
         }
-        self.context.set(0);
-        self.end.set(end);
+        self.context = 0;
+        self.end = end;
         let mut kept = kept;
-        let mut end = end;
-        let total = kept.wrapping_add(count);
-        if total > MEMO {
+        if kept.wrapping_add(count) > MEMO {
             // Forget the outermost entries, down to what a context needs.
             let keep = DEPTH.saturating_sub(count).max(1).min(kept);
-            let drop = kept.wrapping_sub(keep);
-            for i in 0..keep {
-                self.put(i, self.entry(i.wrapping_add(drop)));
-            }
+            self.entries.copy_within(kept.wrapping_sub(keep)..kept, 0);
             kept = keep;
-            end = End::Truncated;
-            self.end.set(end);
+            self.end = End::Truncated;
         }
-        let mut hash = match kept {
-            0 => SEED,
-            _ => self.entry(kept.wrapping_sub(1)).hash,
-        };
-        let mut at = kept;
-        for i in (0..count).rev() {
-            let mut entry = self.fresh.get(i).map_or(Entry::default(), Cell::get);
+        let outer = kept.checked_sub(1).and_then(|i| self.entries.get(i));
+        let mut hash = outer.map_or(SEED, |entry| entry.hash);
+        let mut signal = false;
+        let fresh = self.fresh.get(..count).unwrap_or(&[]).iter().rev();
+        for (place, entry) in self.entries.iter_mut().skip(kept).zip(fresh) {
+            *place = *entry;
             hash = mix(hash, entry.ip);
-            entry.hash = hash;
-            if entry.ip & INTERRUPTED != 0 {
-                self.crossed_signal.set(true);
-            }
-            self.put(at, entry);
-            at = at.wrapping_add(1);
+            place.hash = hash;
+            signal |= entry.ip & INTERRUPTED != 0;
         }
-        self.len.set(at as u32);
-        if at > DEPTH || end == End::Truncated {
-            // A window of a deeper stack: its hash must not depend on what lies outside.
-            end = if at > DEPTH { End::Truncated } else { end };
-            hash = SEED;
-            for i in at.saturating_sub(DEPTH)..at {
-                hash = mix(hash, self.entry(i).ip);
-            }
+        self.crossed_signal |= signal;
+        let len = kept.wrapping_add(count);
+        self.len = len;
+        if len > DEPTH || self.end == End::Truncated {
+            return self.window();
         }
-        let hash = mix(hash, end as u64);
         Walked {
-            hash,
-            len: at.min(DEPTH) as u32,
+            hash: mix(hash, end as u64),
+            len: len as u32,
             end,
             same_as: 0,
         }
     }
+
+    /// The innermost [`DEPTH`] frames of a deeper stack: their hash must not
+    /// depend on what lies outside them.
+    fn window(&self) -> Walked {
+        let end = if self.len > DEPTH {
+            End::Truncated
+        } else {
+            self.end
+        };
+        let frames = self
+            .entries
+            .get(self.len.saturating_sub(DEPTH)..self.len)
+            .unwrap_or(&[]);
+        let hash = frames.iter().fold(SEED, |hash, entry| mix(hash, entry.ip));
+        let len = frames.len() as u32;
+        Walked {
+            hash: mix(hash, end as u64),
+            len,
+            end,
+            same_as: 0,
+        }
+    }
+}
+
+/// Where a walk stands.
+#[derive(Clone, Copy)]
+struct Place {
+    ip: u64,
+    sp: u64,
+    bp: u64,
 }
 
 struct Walker<'a, W: Words> {
@@ -355,7 +359,7 @@ struct Walker<'a, W: Words> {
 impl<W: Words> Walker<'_, W> {
     /// The frame outside `at`.
     #[inline(always)]
-    fn step(&mut self, at: &Entry) -> Step {
+    fn step(&mut self, at: Place) -> Step {
         // The instruction that a signal struck is looked up as itself.
         let ip = if at.ip & INTERRUPTED == 0 {
             at.ip
@@ -386,21 +390,19 @@ impl<W: Words> Walker<'_, W> {
             return Step::End(End::Complete);
         }
         let value = if bp_at == 0 { ip } else { bp };
-        Step::Caller {
-            entry: Entry {
-                sp: cfa,
-                ip,
-                bp,
-                word,
-                value,
-                hash: 0,
-            },
-        }
+        Step::Caller(Entry {
+            sp: cfa,
+            ip,
+            bp,
+            word,
+            value,
+            hash: 0,
+        })
     }
 
     #[cold]
     #[inline(never)]
-    fn step_rare(&mut self, at: &Entry, rule: Rule) -> Step {
+    fn step_rare(&mut self, at: Place, rule: Rule) -> Step {
         let inside = |word: u64| word >= at.sp && word < self.hi.saturating_sub(7) && word & 7 == 0;
         match rule {
             Rule::End => Step::End(End::Complete),
@@ -417,16 +419,14 @@ impl<W: Words> Walker<'_, W> {
                 if ip == 0 {
                     return Step::End(End::Complete);
                 }
-                Step::Caller {
-                    entry: Entry {
-                        sp: cfa,
-                        ip,
-                        bp,
-                        word: at.bp,
-                        value: bp,
-                        hash: 0,
-                    },
-                }
+                Step::Caller(Entry {
+                    sp: cfa,
+                    ip,
+                    bp,
+                    word: at.bp,
+                    value: bp,
+                    hash: 0,
+                })
             }
             Rule::Signal => {
                 // struct ucontext at sp: gregs begin at 40; RBP is 10, RSP 15, RIP 16.
@@ -444,16 +444,14 @@ impl<W: Words> Walker<'_, W> {
                 }
                 self.hi = bounds.hi;
                 let word = at.sp.wrapping_add(RBP);
-                Step::Caller {
-                    entry: Entry {
-                        sp,
-                        ip: ip | INTERRUPTED,
-                        bp,
-                        word,
-                        value: bp,
-                        hash: 0,
-                    },
-                }
+                Step::Caller(Entry {
+                    sp,
+                    ip: ip | INTERRUPTED,
+                    bp,
+                    word,
+                    value: bp,
+                    hash: 0,
+                })
             }
             _ => Step::End(End::Stuck),
         }

@@ -1,8 +1,14 @@
 //! JSON, by the shapes in the README: written as it is computed, so that ten
 //! million rows need no memory, and in the order of keys given there.
 
+mod diff;
 mod object;
+mod query;
 mod report;
+mod totals;
 
+pub use diff::diff;
 pub use object::Object;
-pub use report::{identity, partition, report};
+pub use query::query;
+pub use report::report;
+pub use totals::totals;

@@ -23,7 +23,7 @@ pub fn report(
     top: Option<usize>,
 ) -> io::Result<()> {
     let heap = set.heap();
-    let coverage = Coverage::new(heap);
+    let coverage = Coverage::new(set);
     let mut object = Object::new(out)?;
     object
         .field("snapshot", snapshot)?
@@ -34,34 +34,36 @@ pub fn report(
         .field("typed_bytes", coverage.typed.size)?
         .field("lost", heap.image().figures.lost)?
         .field("by", by.word())?;
-    view(&mut object, set, by, top)?;
+    view(&mut object, "rows", set, by, top)?;
     object.end()?;
     out.write_all(b"\n")
 }
 
-/// The field `rows` of a set by a relation.
+/// A field with the rows of a set by a relation.
 pub(crate) fn view(
     object: &mut Object<'_>,
+    key: &str,
     set: &Set<'_>,
     by: &By,
     top: Option<usize>,
 ) -> io::Result<()> {
     if by.is_id() {
-        identity(object, &set.by_id(), top)
+        identity(object, key, &set.by_id(), top)
     } else {
-        partition(object, &set.by(by), top)
+        partition(object, key, &set.by(by), top)
     }
 }
 
-/// The field `rows` of a partition.
-pub fn partition(
+/// A field with the rows of a partition.
+fn partition(
     object: &mut Object<'_>,
+    key: &str,
     of: &Partition<'_>,
     top: Option<usize>,
 ) -> io::Result<()> {
     let heap = of.heap();
     let rows = of.rows().iter().take(top.unwrap_or(usize::MAX));
-    object.rows("rows", rows, |out, row| {
+    object.rows(key, rows, |out, row| {
         // Heapy right-aligns the names of sizes; that is layout, not name.
         out.field("name", of.name(row).trim_start())?;
         let types = of.type_row(row);
@@ -98,11 +100,16 @@ fn holder_and_type(
     Ok(())
 }
 
-/// The field `rows` of a list of blocks.
-pub fn identity(object: &mut Object<'_>, of: &Identity<'_>, top: Option<usize>) -> io::Result<()> {
+/// A field with the rows of a list of blocks.
+fn identity(
+    object: &mut Object<'_>,
+    key: &str,
+    of: &Identity<'_>,
+    top: Option<usize>,
+) -> io::Result<()> {
     let heap = of.set().heap();
     let rows = (0..of.len().min(top.unwrap_or(usize::MAX))).filter_map(|i| of.row(i));
-    object.rows("rows", rows, |out, row| {
+    object.rows(key, rows, |out, row| {
         let block = row.block.index();
         let blocks = &heap.image().blocks;
         let addr = blocks.addr.get(block).copied().unwrap_or_default();

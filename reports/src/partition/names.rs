@@ -110,3 +110,22 @@ pub(crate) fn age(age: Nanos) -> String {
         _ => format!("{days}d{:02}h", hours % 24),
     }
 }
+
+/// A mean lifetime, with a finer scale than ages: `3.2us`, `15ms`, `2.1s`, `4m05s`.
+#[must_use]
+pub(crate) fn lifetime(mean: Nanos) -> String {
+    let scaled = |unit: f64, name: &str| {
+        let amount = mean.0 as f64 / unit;
+        if amount < 9.95 {
+            format!("{amount:.1}{name}")
+        } else {
+            format!("{amount:.0}{name}")
+        }
+    };
+    match mean.0 {
+        0..1_000_000 => scaled(1e3, "us"),
+        1_000_000..1_000_000_000 => scaled(1e6, "ms"),
+        1_000_000_000..60_000_000_000 => scaled(1e9, "s"),
+        _ => age(mean),
+    }
+}

@@ -118,6 +118,12 @@ impl By {
         matches!(self.0[..], [r] if std::ptr::eq(r, by::ID))
     }
 
+    /// Whether rows name single blocks, which no other snapshot has.
+    #[must_use]
+    pub fn names_blocks(&self) -> bool {
+        self.0.iter().any(|r| std::ptr::eq(*r, by::ID))
+    }
+
     /// Whether rows are types.
     #[must_use]
     pub fn is_type(&self) -> bool {

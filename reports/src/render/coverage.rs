@@ -3,8 +3,8 @@
 //! types comes first.
 
 use super::number::{bytes, counted, thousands};
-use crate::partition::Heap;
 use crate::partition::names::{file_name, innermost_frame};
+use crate::partition::{Heap, Set};
 use endler_snapshot::{ContextId, Cut, DebugLevel, Evidence, Mode, ModuleId};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -28,11 +28,11 @@ impl Amount {
     }
 }
 
-/// How much of a heap is known. `Display` gives the lines, each with a line feed.
+/// How much of a set of blocks is known. `Display` gives the lines, each with a line feed.
 #[derive(Clone, Debug)]
 pub struct Coverage<'a> {
     heap: Heap<'a>,
-    /// All live blocks.
+    /// All blocks of the set.
     pub all: Amount,
     /// Those whose type is known.
     pub typed: Amount,
@@ -46,10 +46,11 @@ pub struct Coverage<'a> {
 impl<'a> Coverage<'a> {
     /// Counts. O(blocks).
     #[must_use]
-    pub fn new(heap: Heap<'a>) -> Self {
+    pub fn new(set: &Set<'a>) -> Self {
+        let heap = set.heap();
         let mut by_evidence = [Amount::default(); Evidence::ALL.len()];
         let mut unknown = vec![Amount::default(); heap.image().contexts.len()];
-        for block in 0..heap.len() {
+        for block in set.iter() {
             let size = heap.size(block).0;
             let evidence = heap.evidence(block);
             by_evidence[evidence as usize].add(size);

@@ -8,7 +8,9 @@ pub mod coverage;
 pub mod live;
 pub mod number;
 pub mod page;
+pub mod series;
 pub mod table;
+mod totals;
 pub mod view;
 pub mod wrap;
 

@@ -44,13 +44,8 @@ pub fn text(listing: &dyn Listing, page: Page) -> String {
 /// A single row that would be left over is shown with the page.
 #[must_use]
 pub fn show(listing: &dyn Listing, page: Page) -> (String, usize) {
-    let (start, most) = match page {
-        Page::Top => (0, PAGE),
-        Page::First(rows) => (0, rows),
-        Page::From(row) => (row, PAGE),
-        Page::All => (0, usize::MAX),
-    };
     let len = listing.len();
+    let (start, end) = range(len, page);
     let mut out = String::new();
     if !matches!(page, Page::From(_)) {
         out.push_str(&listing.label());
@@ -62,10 +57,6 @@ pub fn show(listing: &dyn Listing, page: Page) -> (String, usize) {
     }
     out.push_str(&listing.header());
     out.push('\n');
-    let mut end = start.saturating_add(most).min(len);
-    if len - end == 1 {
-        end = len;
-    }
     for row in start..end {
         out.push_str(&listing.row(row));
         out.push('\n');
@@ -78,4 +69,22 @@ pub fn show(listing: &dyn Listing, page: Page) -> (String, usize) {
     }
     out.truncate(out.trim_end().len());
     (out, end)
+}
+
+/// The rows that a page of a table of `len` rows shows.
+fn range(len: usize, page: Page) -> (usize, usize) {
+    let (start, most) = match page {
+        Page::Top => (0, PAGE),
+        Page::First(rows) => (0, rows),
+        Page::From(row) => (row, PAGE),
+        Page::All => (0, usize::MAX),
+    };
+    let end = start.saturating_add(most).min(len);
+    (start, if len - end == 1 { len } else { end })
+}
+
+/// The row at which the page after `page` begins, in a table of `len` rows.
+#[must_use]
+pub fn next(len: usize, page: Page) -> usize {
+    range(len, page).1
 }

@@ -11,7 +11,7 @@ pub const WIDTH: usize = 100;
 
 /// Joins the numbers of a row with its name. Lines of the name keep their own
 /// lines, below each other, and long ones are wrapped.
-fn with_name(numbers: &str, name: &str) -> String {
+pub(super) fn with_name(numbers: &str, name: &str) -> String {
     let indent = numbers.chars().count();
     let mut lines = name.split('\n');
     let first = format!("{numbers}{}", lines.next().unwrap_or(""));
@@ -20,7 +20,7 @@ fn with_name(numbers: &str, name: &str) -> String {
     out.join("\n")
 }
 
-fn header(numbers: &str, name: &str) -> String {
+pub(super) fn header(numbers: &str, name: &str) -> String {
     wrap(
         &format!("{numbers}{name}"),
         WIDTH,

@@ -1,5 +1,6 @@
 //! Partitions and block lists as Heapy's tables.
 
+use super::coverage::Coverage;
 use super::page::{Listing, Page, show};
 use super::table::{Cells, Columns, IdTable, Rows, SetTable};
 use crate::partition::names::age;
@@ -104,4 +105,11 @@ pub fn set(set: &Set<'_>, by: &By, columns: Columns, page: Page) -> (String, usi
     let rows = set.by(by);
     let table = partition(&rows, columns);
     show(&table, page)
+}
+
+/// A whole report: the lines on what is known of the set, a blank line, and a
+/// page of its table. It ends with a line feed.
+#[must_use]
+pub fn report(of: &Set<'_>, by: &By, columns: Columns, page: Page) -> String {
+    format!("{}\n{}\n", Coverage::new(of), set(of, by, columns, page).0)
 }

@@ -19,11 +19,12 @@
 mod forms;
 mod table;
 
-pub(super) use self::forms::{Form, HIDDEN, HashTable, Print, refined_by_deps, vec_literal};
-pub(super) use self::table::ENTRIES;
-
+pub(super) use self::forms::{Form, Print};
+use self::forms::{HIDDEN, UNSIZED};
+use self::forms::{is_literal, settled};
+use self::table::ENTRIES;
 use super::functions::Function;
-use super::typename::TypeName;
+use super::typename::{NodeId, TypeName};
 
 /// Containers that can stand in for each other in merged function bodies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,10 +70,10 @@ pub(super) struct Entry {
     pub(super) most: usize,
     pub(super) family: Family,
     pub(super) content: Content,
-    /// What the block is below such a function.
+    /// What a block is that is born in such a function.
     pub(super) form: Form,
-    /// Which forms, found further in, this one replaces. Others stay.
-    pub(super) over: &'static [Form],
+    /// What a form found further in becomes. Forms not listed stay.
+    pub(super) over: &'static [(Form, Form)],
     /// Whether it replaces them even though the contents differ.
     pub(super) rewrites: bool,
 }
@@ -92,14 +93,33 @@ impl Entry {
     }
 }
 
+/// How a block's size must relate to its content's size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum SizeRule {
+    Equal(u64),
+    MultipleOf(u64),
+}
+
+impl SizeRule {
+    /// Whether a block of `size` bytes can be what the stack says.
+    pub(super) fn allows(self, size: u64) -> bool {
+        match self {
+            SizeRule::Equal(content) => size == content,
+            SizeRule::MultipleOf(content) => size.checked_rem(content).unwrap_or(0) == 0,
+        }
+    }
+}
+
 /// What an entry says about one function.
 #[derive(Clone)]
 pub(super) struct Match {
     pub(super) entry: &'static Entry,
+    /// The form of a block that is born here.
+    pub(super) form: Form,
     /// The content in canonical text; empty for [`Content::Same`].
     pub(super) content: String,
-    /// The content's size, where it is described.
-    pub(super) size: Option<u64>,
+    /// What is known about the block's size.
+    pub(super) size: Option<SizeRule>,
     /// The hasher of a hash table, if the function names one that is not the
     /// default.
     pub(super) hasher: Option<String>,
@@ -156,16 +176,20 @@ pub(super) fn matching(function: &Function) -> Option<Match> {
     let args = name.args(name.root());
     let entry = candidates.find(|e| e.fits(function, base, args.len()))?;
     let arg = |i: usize| args.get(i).map(|&a| name.canonical(a));
-    let content = match entry.content {
-        Content::First => arg(0)?,
-        Content::Second => arg(1)?,
-        Content::Pair => format!("({}, {})", arg(0)?, arg(1)?),
-        Content::PairWithUnit => format!("({}, ())", arg(0)?),
-        Content::PairWithZst => {
-            format!("({}, alloc::collections::btree::set_val::SetValZST)", arg(0)?)
-        }
-        Content::Bytes => "u8".to_owned(),
-        Content::Same => String::new(),
+    let (form, content) = match entry.content {
+        Content::First => named(entry.form, &name, *args.first()?),
+        Content::Second => named(entry.form, &name, *args.get(1)?),
+        Content::Pair => (entry.form, format!("({}, {})", arg(0)?, arg(1)?)),
+        Content::PairWithUnit => (entry.form, format!("({}, ())", arg(0)?)),
+        Content::PairWithZst => (
+            entry.form,
+            format!(
+                "({}, alloc::collections::btree::set_val::SetValZST)",
+                arg(0)?
+            ),
+        ),
+        Content::Bytes => (entry.form, "u8".to_owned()),
+        Content::Same => (entry.form, String::new()),
     };
     if content.ends_with("::Global") && content.contains("alloc::") {
         // A type-erased function: its only argument is the allocator.
@@ -180,19 +204,119 @@ pub(super) fn matching(function: &Function) -> Option<Match> {
         .filter(|_| entry.family == Family::Table && NAMES_HASHER.contains(&base))
         .filter(|&at| at < name.shown_args(name.root()).len())
         .and_then(arg);
-    let size = match entry.content {
-        Content::First | Content::Second => function
-            .generics
-            .iter()
-            .find(|g| super::typename::canonical(&g.name) == content)
-            .and_then(|g| g.size),
+    let content_size = match entry.content {
+        Content::First => function.generics.first().and_then(|g| g.size),
+        _ => None,
+    };
+    let size = match (entry.family, form.print) {
+        (Family::Boxed, Print::Of | Print::Pair | Print::First) => content_size
+            .filter(|_| entry.module == "alloc::boxed" && VALUE_NAMES.contains(&base))
+            .map(SizeRule::Equal),
+        (Family::Sequence, Print::Of) => content_size.map(SizeRule::MultipleOf),
         _ => None,
     };
     Some(Match {
         entry,
+        form,
         content,
         size,
         hasher,
         called_by_elements: CALLED_BY_ELEMENTS.contains(&base),
     })
+}
+
+/// Box functions whose block has exactly the size of their argument.
+const VALUE_NAMES: [&str; 5] = [
+    "new",
+    "new_in",
+    "new_uninit",
+    "new_uninit_in",
+    "try_new_uninit_in",
+];
+
+/// The form and content of a block that an entry of `form` makes for the type
+/// at `id`: looks through a container's own node types, and into slices.
+fn named(form: Form, name: &TypeName<'_>, id: NodeId) -> (Form, String) {
+    let path = name.path(id).unwrap_or_default();
+    let mut form = form;
+    let mut content = id;
+    if let Some(hidden) = HIDDEN
+        .iter()
+        .find(|h| h.path == path && (h.within == form || is_literal(form)))
+    {
+        let args = name.args(id);
+        form = hidden.form;
+        if let (true, Some(&key), Some(&value)) = (hidden.pair, args.first(), args.get(1)) {
+            let value = name.canonical(value);
+            if let Some((unit, set)) = hidden.set
+                && unit == value
+            {
+                form = set;
+            }
+            return (form, format!("({}, {value})", name.canonical(key)));
+        }
+        if let Some(&first) = args.first() {
+            content = first;
+        }
+    }
+    // `Rc::new_cyclic` and `Rc::new_uninit` allocate before there is a value.
+    if UNSIZED.iter().any(|(of, ..)| *of == form)
+        && name
+            .path(content)
+            .is_some_and(|p| p == "core::mem::maybe_uninit::MaybeUninit")
+        && let Some(&first) = name.args(content).first()
+    {
+        content = first;
+    }
+    if let Some((_, slice, text)) = UNSIZED.iter().find(|(of, ..)| *of == form) {
+        if let Some((element, false)) = name.element(content) {
+            return (*slice, name.canonical(element));
+        }
+        if name.path(content).is_some_and(|p| p == "str") {
+            return (*text, "u8".to_owned());
+        }
+    }
+    (form, name.canonical(content))
+}
+
+/// The name, holder and held type of a block. `in_std` says whether the
+/// block was born in std's own copies of other crates.
+pub(super) fn spelled(
+    form: Form,
+    content: &str,
+    hasher: Option<&str>,
+    in_std: bool,
+) -> (String, String, String) {
+    let parsed = TypeName::parse(content);
+    let root = parsed.root();
+    let members = parsed.tuple(root).unwrap_or(&[]);
+    let array = parsed.element(root).filter(|&(_, is_array)| is_array);
+    let Form { holder, print } = settled(form, members.len() == 2, array.is_some(), in_std);
+    let member = |i: usize| {
+        members
+            .get(i)
+            .map_or(String::new(), |&m| parsed.canonical(m))
+    };
+    let with_hasher = |held: &str| match hasher {
+        Some(hasher) => format!("{holder}<{held}, {hasher}>"),
+        None => format!("{holder}<{held}>"),
+    };
+    let (name, held) = match print {
+        Print::Of => {
+            let held = match array {
+                Some((element, _)) if is_literal(form) => parsed.canonical(element),
+                _ => content.to_owned(),
+            };
+            (format!("{holder}<{held}>"), held)
+        }
+        Print::Slice => (format!("{holder}<[{content}]>"), format!("[{content}]")),
+        Print::Fixed(fixed) => (format!("{holder}<{fixed}>"), fixed.to_owned()),
+        Print::Leaf => (holder.to_owned(), content.to_owned()),
+        Print::Pair => {
+            let held = format!("{}, {}", member(0), member(1));
+            (with_hasher(&held), held)
+        }
+        Print::First => (with_hasher(&member(0)), member(0)),
+    };
+    (name, holder.to_owned(), held)
 }

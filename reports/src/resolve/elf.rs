@@ -33,7 +33,9 @@ impl<'a> Elf<'a> {
 
     /// Whether the file carries DWARF at all.
     pub(super) fn has_dwarf(&self) -> bool {
-        self.0.section_by_name(".debug_info").is_some_and(|s| s.size() > 0)
+        self.0
+            .section_by_name(".debug_info")
+            .is_some_and(|s| s.size() > 0)
     }
 
     /// All DWARF sections; an absent or unreadable one is empty.

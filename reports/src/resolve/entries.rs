@@ -172,7 +172,10 @@ fn below(units: &mut Units<'_>, at: Entry, out: &mut Described) {
         }
     }
     if out.generics.is_empty() {
-        out.generics = generics.into_iter().filter_map(|g| type_name(units, g)).collect();
+        out.generics = generics
+            .into_iter()
+            .filter_map(|g| type_name(units, g))
+            .collect();
     }
     if out.self_type.is_none() {
         out.self_type = self_type.and_then(|s| type_name(units, s));
@@ -187,7 +190,9 @@ pub(super) fn type_name(units: &mut Units<'_>, at: Entry) -> Option<SizedName> {
     let unit = units.unit(at.unit)?;
     let die = unit.entry(at.offset).ok()?;
     let mut name = text(units, unit, &die, gimli::DW_AT_name);
-    let mut size = die.attr_value(gimli::DW_AT_byte_size).and_then(|v| v.udata_value());
+    let mut size = die
+        .attr_value(gimli::DW_AT_byte_size)
+        .and_then(|v| v.udata_value());
     if die.tag() == gimli::DW_TAG_pointer_type {
         size = size.or(Some(u64::from(unit.encoding().address_size)));
     }
@@ -227,12 +232,18 @@ fn text(
 pub(super) fn is_rust(unit: &Unit<Reader<'_>>) -> bool {
     let root = unit.entry(unit.header.root_offset()).ok();
     let language = root.and_then(|die| die.attr_value(gimli::DW_AT_language));
-    matches!(language, Some(AttributeValue::Language(gimli::DW_LANG_Rust)))
+    matches!(
+        language,
+        Some(AttributeValue::Language(gimli::DW_LANG_Rust))
+    )
 }
 
 /// rustc names a unit `src/main.rs/@/crawl.8d3e2f-cgu.0`.
 fn unit_crate(unit: &Unit<Reader<'_>>) -> String {
-    let name = unit.name.map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+    let name = unit
+        .name
+        .map(|n| n.to_string_lossy().into_owned())
+        .unwrap_or_default();
     let after = name.split_once("/@/").map_or("", |(_, after)| after);
     after.split('.').next().unwrap_or_default().to_owned()
 }

@@ -148,7 +148,11 @@ impl Trace<'_, '_> {
 
     fn function(&mut self, entry: Entry, file: StrId) -> Option<FunctionId> {
         let plain = (entry, StrId(0));
-        if let Some(&id) = self.known.get(&plain).or_else(|| self.known.get(&(entry, file))) {
+        if let Some(&id) = self
+            .known
+            .get(&plain)
+            .or_else(|| self.known.get(&(entry, file)))
+        {
             return Some(id);
         }
         let described = entries::describe(&mut self.units, entry)?;
@@ -158,7 +162,11 @@ impl Trace<'_, '_> {
         let Tables { strings, functions } = &mut *self.tables;
         let text = strings.get(file).to_owned();
         let id = functions.add(functions::from_debug(&described, &text, strings));
-        let key = if described.scopes.is_empty() { (entry, file) } else { plain };
+        let key = if described.scopes.is_empty() {
+            (entry, file)
+        } else {
+            plain
+        };
         self.known.insert(key, id);
         Some(id)
     }

@@ -7,7 +7,7 @@ use super::entries::{Described, SizedName};
 use super::owner;
 use super::sources;
 use super::strings::Strings;
-use super::typename::{self, TypeName};
+use super::typename::TypeName;
 
 /// The position of a function in [`Functions`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -62,44 +62,59 @@ impl Functions {
 /// Makes a function of what debug information says. `file` is where its code
 /// stands: with line tables alone it is the only trace of the module.
 pub(super) fn from_debug(described: &Described, file: &str, strings: &mut Strings) -> Function {
-    let mut scopes: Vec<String> = described.scopes.iter().map(|s| s.name.clone()).collect();
-    if scopes.is_empty() && described.is_rust && !described.name.is_empty() {
-        scopes = sources::module_path(file, &described.unit_crate);
-    }
-    let types: Vec<bool> = (0..scopes.len())
-        .map(|i| described.scopes.get(i).is_some_and(|s| s.is_type))
+    let mut scopes: Vec<Scope> = described
+        .scopes
+        .iter()
+        .map(|s| Scope {
+            name: s.name.split('<').next().unwrap_or_default().to_owned(),
+            is_type: s.is_type || s.name.starts_with(char::is_uppercase),
+        })
         .collect();
+    if scopes.is_empty() && described.is_rust && !described.name.is_empty() {
+        scopes = sources::module_path(file, &described.unit_crate)
+            .into_iter()
+            .map(|name| Scope {
+                name,
+                is_type: false,
+            })
+            .collect();
+    }
     let end = scopes
         .iter()
-        .zip(&types)
-        .position(|(name, &is_type)| is_type || name.starts_with('{'))
+        .position(|s| s.is_type || s.name.starts_with('{'))
         .unwrap_or(scopes.len());
-    let module = scopes.get(..end).unwrap_or(&[]).join("::");
+    let module: Vec<&str> = scopes.iter().take(end).map(|s| s.name.as_str()).collect();
     let around = scopes
         .get(end)
-        .filter(|_| types.get(end).copied().unwrap_or(false))
-        .map(|name| name.split('<').next().unwrap_or_default().to_owned())
-        .unwrap_or_default();
+        .filter(|s| s.is_type)
+        .map_or("", |s| s.name.as_str());
     let name = if described.name.is_empty() {
         format!("{:#}", rustc_demangle::demangle(&described.linkage_name))
     } else {
         described.name.clone()
     };
-    let krate = scopes.first().cloned().unwrap_or_default();
-    let owner = owner::of(&krate, &name, described.is_rust);
-    let shown = shown(&scopes, &name, described);
+    let krate = scopes.first().map_or("", |s| s.name.as_str());
+    let owner = owner::of(krate, &name, described.is_rust);
+    let shown = shown(&scopes, &name, krate, described);
     Function {
         shown: strings.id(&shown),
-        krate: strings.id(&krate),
+        krate: strings.id(krate),
         owner,
         is_rust: described.is_rust,
         has_debug: true,
-        module,
-        around,
+        module: module.join("::"),
+        around: around.to_owned(),
         name,
         method_of: described.method_of.clone(),
         generics: described.generics.clone(),
     }
+}
+
+/// An enclosing namespace or type, without generic arguments. Where types are
+/// not described, a type's methods stand in a namespace of its name.
+struct Scope {
+    name: String,
+    is_type: bool,
 }
 
 /// Makes a function of a symbol alone.
@@ -107,7 +122,11 @@ pub(super) fn from_symbol(symbol: &str, strings: &mut Strings) -> Function {
     let demangled = rustc_demangle::try_demangle(symbol);
     let is_rust = demangled.is_ok();
     let name = demangled.map_or_else(|_| symbol.to_owned(), |d| format!("{d:#}"));
-    let krate = if is_rust { owner::crate_of_path(&name) } else { "" };
+    let krate = if is_rust {
+        owner::crate_of_path(&name)
+    } else {
+        ""
+    };
     Function {
         shown: strings.id(&name),
         krate: strings.id(krate),
@@ -122,26 +141,25 @@ pub(super) fn from_symbol(symbol: &str, strings: &mut Strings) -> Function {
     }
 }
 
-/// The readable path: the `Self` type in place of `{impl#3}`, an async
-/// function without the name of its state machine.
-fn shown(scopes: &[String], name: &str, described: &Described) -> String {
-    let mut path: Vec<String> = scopes.to_vec();
+/// The readable path: the `Self` type in place of `{impl#3}` where it is a type
+/// of the same crate, an async function without the name of its state machine.
+fn shown(scopes: &[Scope], name: &str, krate: &str, described: &Described) -> String {
+    let mut path: Vec<&str> = scopes.iter().map(|s| s.name.as_str()).collect();
     if !name.starts_with("{async_fn#") {
-        path.push(name.to_owned());
+        path.push(name);
     }
+    let self_path = described.self_type.as_ref().and_then(|t| {
+        let parsed = TypeName::parse(&t.name);
+        parsed.path(parsed.pointee(parsed.root()))
+    });
     if let Some(at) = path.iter().position(|s| s.starts_with("{impl#"))
-        && let Some(self_type) = &described.self_type
+        && let Some(self_path) = &self_path
+        && self_path
+            .strip_prefix(krate)
+            .is_some_and(|rest| rest.starts_with("::"))
+        && !self_path.contains('{')
     {
-        let parsed = TypeName::parse(&self_type.name);
-        let of = parsed.pointee(parsed.root());
-        if parsed.path(of).is_some() {
-            path.splice(..=at, [parsed.canonical(of)]);
-        }
-    } else if let Some(at) = described.scopes.iter().position(|s| s.is_type)
-        && let Some(method_of) = &described.method_of
-        && at + 1 == described.scopes.len()
-    {
-        path.splice(..=at, [typename::canonical(&method_of.name)]);
+        path.splice(..=at, [self_path.as_str()]);
     }
     path.join("::")
 }

@@ -31,7 +31,10 @@ pub(super) fn rows(unit: &Unit<Reader<'_>>, queries: &[Query]) -> Vec<Option<(u6
                 *slot = Some((file, line));
             }
         }
-        let line = row.line().and_then(|l| u32::try_from(l.get()).ok()).unwrap_or(0);
+        let line = row
+            .line()
+            .and_then(|l| u32::try_from(l.get()).ok())
+            .unwrap_or(0);
         last = (!row.end_sequence()).then_some((row.address(), row.file_index(), line));
     }
     found
@@ -54,7 +57,10 @@ pub(super) fn file_name(units: &Units<'_>, unit: &Unit<Reader<'_>>, file: u64) -
             .map(|s| s.to_string_lossy().into_owned())
             .unwrap_or_default()
     };
-    let comp_dir = unit.comp_dir.map(|d| d.to_string_lossy().into_owned()).unwrap_or_default();
+    let comp_dir = unit
+        .comp_dir
+        .map(|d| d.to_string_lossy().into_owned())
+        .unwrap_or_default();
     let name = text(entry.path_name());
     let directory = if entry.directory_index() == 0 && header.version() < 5 {
         String::new()
@@ -66,7 +72,10 @@ pub(super) fn file_name(units: &Units<'_>, unit: &Unit<Reader<'_>>, file: u64) -
     } else {
         format!("{}/{name}", directory.trim_end_matches('/'))
     };
-    match path.strip_prefix(comp_dir.as_str()).and_then(|rest| rest.strip_prefix('/')) {
+    match path
+        .strip_prefix(comp_dir.as_str())
+        .and_then(|rest| rest.strip_prefix('/'))
+    {
         Some(below) if !comp_dir.is_empty() => below.to_owned(),
         _ => path,
     }

@@ -18,7 +18,10 @@ impl Mapped {
     /// that a pipe or a device in a hostile snapshot cannot block us.
     pub(super) fn open(path: &Path) -> io::Result<Mapped> {
         if !std::fs::metadata(path)?.is_file() {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "not a regular file",
+            ));
         }
         let file = File::open(path)?;
         // SAFETY: `Mmap::map` asks that the file is not changed while it is

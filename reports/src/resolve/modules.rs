@@ -44,7 +44,9 @@ pub(super) fn find(module: &Module, is_main: bool, options: &Options) -> Found {
     }
     match (fallback, other_build) {
         (Some((map, shown)), _) => Found::File(map, shown),
-        (None, Some(path)) => Found::Missing(format!("{path} is another build (its build id differs)")),
+        (None, Some(path)) => {
+            Found::Missing(format!("{path} is another build (its build id differs)"))
+        }
         (None, None) if module.path.is_empty() => Found::Missing("the module has no file".into()),
         (None, None) => Found::Missing(format!("{} was not found", module.path)),
     }

@@ -47,24 +47,25 @@ const PROFILER: [&str; 4] = [
 ];
 
 /// What stands below `main` and below a thread's first function: C start-up
-/// code, and the shims that rustc makes for the allocator.
-const RUNTIME: [&str; 16] = [
-    "_start",
+/// code. Leading underscores do not count.
+const RUNTIME: [&str; 8] = [
+    "start",
     "main",
-    "__libc_start_main",
-    "__libc_start_main_impl",
-    "__libc_start_main@@GLIBC_2.34",
-    "__libc_start_call_main",
+    "libc_start_main",
+    "libc_start_main_impl",
+    "libc_start_call_main",
     "clone",
     "clone3",
-    "__clone",
-    "__clone3",
     "start_thread",
+];
+
+/// The functions that rustc makes between `alloc::alloc` and the allocator.
+/// `#[global_allocator]` puts them into the user's crate.
+pub(super) const SHIMS: [&str; 4] = [
     "__rust_alloc",
     "__rust_alloc_zeroed",
     "__rust_realloc",
     "__rust_dealloc",
-    "thread_start",
 ];
 
 /// The owner of a function, by its crate (empty if unknown) and name.
@@ -75,22 +76,76 @@ pub(super) fn of(krate: &str, name: &str, is_rust: bool) -> LineOwner {
         LineOwner::Container
     } else if PROFILER.contains(&krate) {
         LineOwner::Profiler
-    } else if name.starts_with("__rdl_") || name.starts_with("__rg_") || name.starts_with("__rustc::") {
+    } else if SHIMS.contains(&name)
+        || ["__rdl_", "__rg_", "__rustc::"]
+            .iter()
+            .any(|p| name.starts_with(p))
+    {
         LineOwner::Std
-    } else if (!is_rust || krate.is_empty()) && RUNTIME.contains(&name) {
+    } else if (!is_rust || krate.is_empty())
+        && RUNTIME.contains(&name.trim_start_matches("__GI_").trim_start_matches('_'))
+    {
         LineOwner::Std
     } else {
         LineOwner::User
     }
 }
 
-/// The crate at the beginning of a demangled path, also of a qualified one:
-/// `<crawl::Page as core::clone::Clone>::clone` is of `crawl`.
+/// The crate of a demangled path, also of a qualified one:
+/// `<crawl::Page as core::clone::Clone>::clone` is of `crawl`, and
+/// `<T as alloc::string::ToString>::to_string` of `alloc`.
 pub(super) fn crate_of_path(path: &str) -> &str {
-    let start = path.trim_start_matches(|c: char| "<&*[(".contains(c));
-    let start = start.strip_prefix("mut ").or(start.strip_prefix("dyn ")).unwrap_or(start);
-    let end = start
-        .find(|c: char| !(c.is_alphanumeric() || c == '_'))
-        .unwrap_or(start.len());
-    start.get(..end).unwrap_or_default()
+    let first = |path: &'_ str| -> usize {
+        path.find(|c: char| !(c.is_alphanumeric() || c == '_'))
+            .unwrap_or(path.len())
+    };
+    let mut start = path.trim_start_matches(|c: char| "<&*[(".contains(c));
+    for word in ["mut ", "const ", "dyn "] {
+        start = start.strip_prefix(word).unwrap_or(start);
+    }
+    let (krate, rest) = start.split_at_checked(first(start)).unwrap_or((start, ""));
+    if rest.starts_with("::") || start == path {
+        return krate;
+    }
+    match path.split_once(" as ") {
+        Some((_, of)) => of.get(..first(of)).unwrap_or_default(),
+        None => krate,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{crate_of_path, of};
+    use endler_snapshot::LineOwner;
+
+    #[test]
+    fn crates_of_symbols() {
+        for (path, expect) in [
+            ("crawl::parse", "crawl"),
+            ("<crawl::Page as core::clone::Clone>::clone", "crawl"),
+            ("<T as alloc::string::ToString>::to_string", "alloc"),
+            ("<&mut crawl::Page>::run", "crawl"),
+            ("<[T] as alloc::slice::ToOwned>::to_owned", "alloc"),
+            ("malloc", "malloc"),
+            ("", ""),
+        ] {
+            assert_eq!(crate_of_path(path), expect, "{path}");
+        }
+    }
+
+    #[test]
+    fn owners() {
+        for (krate, name, is_rust, expect) in [
+            ("alloc", "push<u8>", true, LineOwner::Std),
+            ("hashbrown", "insert", true, LineOwner::Container),
+            ("endler_allocator", "hook", true, LineOwner::Profiler),
+            ("crawl", "main", true, LineOwner::User),
+            ("crawl", "__rust_alloc", true, LineOwner::Std),
+            ("", "main", false, LineOwner::Std),
+            ("", "__GI___clone3", false, LineOwner::Std),
+            ("", "sqlite3_step", false, LineOwner::User),
+        ] {
+            assert_eq!(of(krate, name, is_rust), expect, "{krate} {name}");
+        }
+    }
 }

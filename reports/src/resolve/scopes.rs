@@ -44,7 +44,9 @@ impl ScopesBuilder {
         self.close(depth, offset);
         let is_type = matches!(
             tag,
-            gimli::DW_TAG_structure_type | gimli::DW_TAG_union_type | gimli::DW_TAG_enumeration_type
+            gimli::DW_TAG_structure_type
+                | gimli::DW_TAG_union_type
+                | gimli::DW_TAG_enumeration_type
         );
         self.done.has_types |= is_type;
         if !children || !(is_type || tag == gimli::DW_TAG_namespace) {

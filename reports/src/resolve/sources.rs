@@ -66,14 +66,22 @@ mod tests {
     #[test]
     fn files_and_their_modules() {
         for (file, unit, expect) in [
-            ("/rustc/59807616e/library/alloc/src/vec/mod.rs", "crawl", "alloc::vec"),
+            (
+                "/rustc/59807616e/library/alloc/src/vec/mod.rs",
+                "crawl",
+                "alloc::vec",
+            ),
             ("library/std/src/path.rs", "std", "std::path"),
             (
                 "/home/u/.cargo/registry/src/index/hashbrown-0.16.1/src/raw.rs",
                 "crawl",
                 "hashbrown::raw",
             ),
-            ("/home/u/.cargo/registry/src/index/serde-json-1.0.0/src/lib.rs", "x", "serde_json"),
+            (
+                "/home/u/.cargo/registry/src/index/serde-json-1.0.0/src/lib.rs",
+                "x",
+                "serde_json",
+            ),
             ("src/main.rs", "crawl", "crawl"),
             ("src/net/fetch.rs", "crawl", "crawl::net::fetch"),
             ("examples/crawl.rs", "crawl", "crawl"),

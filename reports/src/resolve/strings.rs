@@ -17,7 +17,10 @@ pub(super) struct Strings {
 
 impl Strings {
     pub(super) fn new() -> Strings {
-        let mut strings = Strings { ids: FixedMap::default(), rows: Vec::new() };
+        let mut strings = Strings {
+            ids: FixedMap::default(),
+            rows: Vec::new(),
+        };
         strings.id("");
         strings
     }

@@ -85,7 +85,10 @@ pub(super) fn calls(units: &Units<'_>, index: UnitIndex, queries: &mut [Query]) 
         let function = if inlined {
             raw.origin.and_then(|o| target(units, index, o))
         } else {
-            Some(Entry { unit: index, offset })
+            Some(Entry {
+                unit: index,
+                offset,
+            })
         };
         let hit = function.is_some_and(|function| {
             let called = inlined.then_some((raw.call_file, raw.call_line));
@@ -121,8 +124,10 @@ fn read<'a>(
                 };
             }
             gimli::DW_AT_call_line => {
-                raw.call_line =
-                    attr.udata_value().and_then(|l| u32::try_from(l).ok()).unwrap_or(0);
+                raw.call_line = attr
+                    .udata_value()
+                    .and_then(|l| u32::try_from(l).ok())
+                    .unwrap_or(0);
             }
             _ => {}
         }

@@ -13,7 +13,9 @@ pub fn image(lines: &str) -> Image {
         make.block(line);
     }
     let image = make.done();
-    image.check_invariants().expect("a hand-made image keeps the invariants");
+    image
+        .check_invariants()
+        .expect("a hand-made image keeps the invariants");
     image
 }
 
@@ -31,20 +33,43 @@ impl Make {
     fn new() -> Self {
         let mut image = Image {
             phases: vec![Phase::default()],
-            stacks: StackTrie { parent: vec![StackId(0)], frame: vec![FrameId(0)] },
+            stacks: StackTrie {
+                parent: vec![StackId(0)],
+                frame: vec![FrameId(0)],
+            },
             ..Image::default()
         };
         image.process.pid = 4711;
         image.process.exe = "/opt/crawl".into();
-        image.process.clock = Clock { nanos_per_tick: 1e6, now: Tick(NOW) };
-        image.threads.push(Thread { tid: 4711, name: "main".into(), alive: true, stack_pointer: None });
-        image.modules.push(Module { path: "/opt/crawl".into(), bias: 0x1000, ..Module::default() });
+        image.process.clock = Clock {
+            nanos_per_tick: 1e6,
+            now: Tick(NOW),
+        };
+        image.threads.push(Thread {
+            tid: 4711,
+            name: "main".into(),
+            alive: true,
+            stack_pointer: None,
+        });
+        image.modules.push(Module {
+            path: "/opt/crawl".into(),
+            bias: 0x1000,
+            ..Module::default()
+        });
         let names = Resolution {
             strings: vec![String::new()],
-            modules: vec![ModuleInfo { level: DebugLevel::Full, source: "/opt/crawl".into() }],
+            modules: vec![ModuleInfo {
+                level: DebugLevel::Full,
+                source: "/opt/crawl".into(),
+            }],
             ..Resolution::default()
         };
-        Make { image, names, strings: BTreeMap::from([(String::new(), StrId(0))]), sites: BTreeMap::new() }
+        Make {
+            image,
+            names,
+            strings: BTreeMap::from([(String::new(), StrId(0))]),
+            sites: BTreeMap::new(),
+        }
     }
 
     fn str(&mut self, text: &str) -> StrId {
@@ -62,7 +87,11 @@ impl Make {
         }
         let frame = FrameId(self.image.frames.len() as u32);
         let address = Addr(0x2001 + 16 * u64::from(frame.0));
-        self.image.frames.push(Frame { address, kind: FrameKind::Call, module: Some(ModuleId(0)) });
+        self.image.frames.push(Frame {
+            address,
+            kind: FrameKind::Call,
+            module: Some(ModuleId(0)),
+        });
         self.names.frame_lines.push(self.names.lines.len() as u32);
         let mut line = None;
         if let Some((function, place)) = site.split_once(" at ") {
@@ -81,7 +110,10 @@ impl Make {
         self.image.stacks.parent.push(StackId(0));
         self.image.stacks.frame.push(frame);
         let context = ContextId(self.image.contexts.len() as u32);
-        self.image.contexts.push(Context { stack, ..Context::default() });
+        self.image.contexts.push(Context {
+            stack,
+            ..Context::default()
+        });
         self.image.totals.push(Totals::default());
         self.names.context_site.push(line);
         self.sites.insert(site.to_string(), context);
@@ -97,7 +129,11 @@ impl Make {
                 (name, holder, rest.strip_suffix('>').unwrap_or(rest))
             }
         };
-        let row = TypeRow { name: self.str(name), holder: self.str(holder), held: self.str(held) };
+        let row = TypeRow {
+            name: self.str(name),
+            holder: self.str(holder),
+            held: self.str(held),
+        };
         let known = self.names.types.iter().position(|r| *r == row);
         TypeId(known.unwrap_or_else(|| {
             self.names.types.push(row);
@@ -109,23 +145,42 @@ impl Make {
         let (line, rest) = line.split_once(" # ").unwrap_or((line, "0"));
         let (line, site) = line.split_once(" @ ").unwrap_or((line, ""));
         let (size, name) = line.split_once(' ').expect("a size and a type");
+        let name = name.trim();
         let mut rest = rest.split_whitespace();
         let age: f64 = rest.next().map_or(0.0, |a| a.parse().expect("an age"));
         let thread = rest.next().unwrap_or("main");
         let phase = rest.next().unwrap_or("");
         let threads = &mut self.image.threads;
-        let thread = threads.iter().position(|t| t.name == thread).unwrap_or_else(|| {
-            threads.push(Thread { name: thread.into(), tid: 9, alive: true, stack_pointer: None });
-            threads.len() - 1
-        });
+        let thread = threads
+            .iter()
+            .position(|t| t.name == thread)
+            .unwrap_or_else(|| {
+                threads.push(Thread {
+                    name: thread.into(),
+                    tid: 9,
+                    alive: true,
+                    stack_pointer: None,
+                });
+                threads.len() - 1
+            });
         let phases = &mut self.image.phases;
-        let phase = phases.iter().position(|p| p.name == phase).unwrap_or_else(|| {
-            phases.push(Phase { name: phase.into(), start: Tick(0) });
-            phases.len() - 1
-        });
+        let phase = phases
+            .iter()
+            .position(|p| p.name == phase)
+            .unwrap_or_else(|| {
+                phases.push(Phase {
+                    name: phase.into(),
+                    start: Tick(0),
+                });
+                phases.len() - 1
+            });
         let context = self.site(site.trim());
         let kind = self.type_row(name);
-        let evidence = if name == "?" { Evidence::Unknown } else { Evidence::Stack };
+        let evidence = if name == "?" {
+            Evidence::Unknown
+        } else {
+            Evidence::Stack
+        };
         let size = size.parse().expect("a size");
         let blocks = &mut self.image.blocks;
         let number = blocks.addr.len() as u64;

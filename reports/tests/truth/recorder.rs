@@ -119,7 +119,9 @@ pub fn blocks_of<T>(make: impl FnOnce() -> T) -> Vec<Record> {
     let value = with(true, make);
     std::mem::forget(std::hint::black_box(value));
     drop(before);
-    std::mem::take(&mut *LIVE.lock().unwrap()).into_values().collect()
+    std::mem::take(&mut *LIVE.lock().unwrap())
+        .into_values()
+        .collect()
 }
 
 /// An image that holds `records` as its blocks, with the modules of this
@@ -145,7 +147,10 @@ pub fn image(records: &[Record]) -> Image {
         for &address in record.stack.iter().rev() {
             let frame = *frames.entry(address).or_insert_with(|| {
                 let at = Addr(address as u64);
-                let module = image.modules.iter().position(|m| m.start <= at && at < m.end);
+                let module = image
+                    .modules
+                    .iter()
+                    .position(|m| m.start <= at && at < m.end);
                 image.frames.push(Frame {
                     address: at,
                     kind: FrameKind::Call,

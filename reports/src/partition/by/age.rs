@@ -13,8 +13,7 @@ pub const RELATION: &Relation = &Relation {
 };
 
 /// The classes' names; the buckets of [`endler_snapshot::Totals::lifetimes`].
-pub(crate) const NAMES: [&str; LIFETIME_BUCKETS] =
-    ["<1s", "1s-10s", "10s-1m", "1m-10m", "10m-1h", ">=1h"];
+pub const NAMES: [&str; LIFETIME_BUCKETS] = ["<1s", "1s-10s", "10s-1m", "1m-10m", "10m-1h", ">=1h"];
 
 /// The lower bounds of all classes but the first, in seconds.
 const BOUNDS: [u64; LIFETIME_BUCKETS - 1] = [1, 10, 60, 600, 3600];

@@ -15,7 +15,7 @@ mod types;
 
 use super::Relation;
 
-pub use age::RELATION as AGE;
+pub use age::{NAMES as AGES, RELATION as AGE};
 pub use evidence::RELATION as EVIDENCE;
 pub use holder::RELATION as HOLDER;
 pub use id::RELATION as ID;

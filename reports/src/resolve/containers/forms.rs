@@ -82,81 +82,73 @@ pub(in super::super) struct Hidden {
     pub(in super::super) pair: bool,
     /// What the block is then.
     pub(in super::super) form: Form,
-    /// What it is then if the content is a slice or `str`.
-    pub(in super::super) slice: Form,
-    pub(in super::super) text: Form,
-    /// A set's form, and the value type that tells a set from a map.
+    /// The value type that tells a set from a map, and the set.
     pub(in super::super) set: Option<(&'static str, Form)>,
 }
 
-const fn hidden(within: Form, path: &'static str, form: Form, slice: Form, text: Form) -> Hidden {
+const fn hidden(within: Form, path: &'static str, form: Form) -> Hidden {
     Hidden {
         within,
         path,
         pair: false,
         form,
-        slice,
-        text,
         set: None,
     }
 }
 
-const fn pairs(within: Form, path: &'static str, map: Form, unit: &'static str, set: Form) -> Hidden {
+const fn pairs(
+    within: Form,
+    path: &'static str,
+    map: Form,
+    unit: &'static str,
+    set: Form,
+) -> Hidden {
     Hidden {
         pair: true,
         set: Some((unit, set)),
-        ..hidden(within, path, map, map, map)
+        ..hidden(within, path, map)
     }
 }
 
 const ZST: &str = "alloc::collections::btree::set_val::SetValZST";
+const LEAF: &str = "alloc::collections::btree::node::LeafNode";
+const INTERNAL: &str = "alloc::collections::btree::node::InternalNode";
 
 /// Types that only a container's own nodes have.
-pub(in super::super) const HIDDEN: [Hidden; 9] = [
-    hidden(BOX, "alloc::sync::ArcInner", ARC, ARC_SLICE, ARC_STR),
-    hidden(BOX, "alloc::rc::RcInner", RC, RC_SLICE, RC_STR),
-    hidden(BOX, "alloc::rc::RcBox", RC, RC_SLICE, RC_STR),
-    pairs(BOX, "alloc::collections::btree::node::LeafNode", BTREE_MAP, ZST, BTREE_SET),
-    pairs(BOX, "alloc::collections::btree::node::InternalNode", BTREE_MAP, ZST, BTREE_SET),
-    hidden(
-        BOX,
-        "alloc::collections::linked_list::Node",
-        LINKED_LIST,
-        LINKED_LIST,
-        LINKED_LIST,
-    ),
-    hidden(BOX, "tokio::runtime::task::core::Cell", TASK, TASK, TASK),
+pub(in super::super) const HIDDEN: &[Hidden] = &[
+    hidden(BOX, "alloc::sync::ArcInner", ARC),
+    hidden(BOX, "alloc::rc::RcInner", RC),
+    hidden(BOX, "alloc::rc::RcBox", RC),
+    pairs(BOX, LEAF, BTREE_MAP, ZST, BTREE_SET),
+    pairs(BOX, INTERNAL, BTREE_MAP, ZST, BTREE_SET),
+    hidden(BOX, "alloc::collections::linked_list::Node", LINKED_LIST),
+    hidden(BOX, "tokio::runtime::task::core::Cell", TASK),
     pairs(VEC, "indexmap::Bucket", INDEX_MAP, "()", INDEX_SET),
-    // What a form prints as when its content is a slice or text itself.
-    hidden(BOX, "", BOX, BOX_SLICE, BOX_STR),
 ];
 
-/// What an array in a box is once no boxed type claimed it: a `vec!` literal.
-pub(in super::super) fn vec_literal(form: Form) -> Option<Form> {
-    (form == VEC_LITERAL).then_some(VEC)
-}
+/// What a pointer to one value is called when the value is a slice, or `str`.
+pub(in super::super) const UNSIZED: &[(Form, Form, Form)] = &[
+    (BOX, BOX_SLICE, BOX_STR),
+    (RC, RC_SLICE, RC_STR),
+    (ARC, ARC_SLICE, ARC_STR),
+];
 
-/// A hash table whose container no frame names.
-pub(in super::super) struct HashTable;
-
-impl HashTable {
-    /// Its form, by what it holds and by whether it is std's own copy of
-    /// hashbrown.
-    pub(in super::super) fn form(holds_pair: bool, in_std: bool) -> Form {
-        match (holds_pair, in_std) {
-            (true, true) => HASH_MAP,
-            (true, false) => BROWN_MAP,
-            (false, _) => BROWN_TABLE,
-        }
-    }
-}
-
-/// std's form for one of hashbrown's, or the undecided table.
-pub(in super::super) fn refined_by_deps(form: Form, holds_pair: bool, in_std: bool) -> Form {
+/// Settles what the stack left open: an array in a box that no function of
+/// `Box` claimed is a `vec!` literal; a hash table that no container claimed is
+/// hashbrown's, and in std's own copy of hashbrown it is std's.
+pub(in super::super) fn settled(form: Form, pair: bool, array: bool, in_std: bool) -> Form {
     match form {
-        TABLE => HashTable::form(holds_pair, in_std),
-        BROWN_MAP if in_std => HASH_MAP,
+        VEC_LITERAL if array => VEC,
+        VEC_LITERAL => BOX,
+        TABLE if !pair => BROWN_TABLE,
+        TABLE | BROWN_MAP if in_std => HASH_MAP,
+        TABLE => BROWN_MAP,
         BROWN_SET if in_std => HASH_SET,
         other => other,
     }
+}
+
+/// Whether the content of a form must be an array, whose element it is then.
+pub(in super::super) fn is_literal(form: Form) -> bool {
+    form == VEC_LITERAL
 }

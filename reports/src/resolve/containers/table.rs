@@ -21,7 +21,7 @@ const fn entry(module: &'static str, family: Family, content: Content, form: For
     }
 }
 
-const fn sequence(module: &'static str, form: Form, over: &'static [Form]) -> Entry {
+const fn sequence(module: &'static str, form: Form, over: &'static [(Form, Form)]) -> Entry {
     Entry {
         over,
         least: 1,
@@ -29,7 +29,7 @@ const fn sequence(module: &'static str, form: Form, over: &'static [Form]) -> En
     }
 }
 
-const fn text(module: &'static str, form: Form, over: &'static [Form]) -> Entry {
+const fn text(module: &'static str, form: Form, over: &'static [(Form, Form)]) -> Entry {
     Entry {
         over,
         ..entry(module, Family::Sequence, Content::Bytes, form)
@@ -41,13 +41,12 @@ const fn text(module: &'static str, form: Form, over: &'static [Form]) -> Entry 
 const fn wrapper(
     module: &'static str,
     names: &'static [&'static str],
-    form: Form,
-    over: &'static [Form],
+    over: &'static [(Form, Form)],
 ) -> Entry {
     Entry {
         names,
         over,
-        ..entry(module, Family::Sequence, Content::Same, form)
+        ..entry(module, Family::Sequence, Content::Same, VEC)
     }
 }
 
@@ -55,7 +54,7 @@ const fn boxed(
     module: &'static str,
     names: &'static [&'static str],
     form: Form,
-    over: &'static [Form],
+    over: &'static [(Form, Form)],
 ) -> Entry {
     Entry {
         names,
@@ -65,7 +64,12 @@ const fn boxed(
     }
 }
 
-const fn table(module: &'static str, content: Content, form: Form, over: &'static [Form]) -> Entry {
+const fn table(
+    module: &'static str,
+    content: Content,
+    form: Form,
+    over: &'static [(Form, Form)],
+) -> Entry {
     Entry {
         over,
         least: 1,
@@ -103,8 +107,25 @@ const VALUES: &[&str] = &[
     "pin",
 ];
 
+/// Text that paths and platform strings are made of.
+const FROM_OS: &[(Form, Form)] = &[
+    (VEC, OS_STRING),
+    (BOX_SLICE, BOX_OS_STR),
+    (RC_SLICE, RC_OS_STR),
+    (ARC_SLICE, ARC_OS_STR),
+];
+const FROM_PATH: &[(Form, Form)] = &[
+    (VEC, PATH_BUF),
+    (OS_STRING, PATH_BUF),
+    (BOX_OS_STR, BOX_PATH),
+    (RC_OS_STR, RC_PATH),
+    (ARC_OS_STR, ARC_PATH),
+];
+const FROM_VEC: &[(Form, Form)] = &[(VEC, STRING)];
+const NOT_LOSSY: &[(Form, Form)] = &[(VEC, STRING), (OS_STRING, STRING), (PATH_BUF, STRING)];
+
 /// All entries. An earlier one hides a later one.
-pub(in super::super) static ENTRIES: &[Entry] = &[
+pub(super) static ENTRIES: &[Entry] = &[
     // Vec. `RawVec` has two arguments, its type-erased half one (the
     // allocator); only in `RawVec<T, Global>`'s own methods it is one, `T`.
     Entry {
@@ -119,7 +140,7 @@ pub(in super::super) static ENTRIES: &[Entry] = &[
     },
     Entry {
         names: &["into_boxed_slice"],
-        ..sequence("alloc::vec", BOX_SLICE, &[VEC])
+        ..sequence("alloc::vec", BOX_SLICE, &[(VEC, BOX_SLICE)])
     },
     Entry {
         names: &["from_iter_in_place"],
@@ -129,49 +150,104 @@ pub(in super::super) static ENTRIES: &[Entry] = &[
     },
     sequence("alloc::vec", VEC, &[]),
     Entry {
-        names: &["to_vec", "to_vec_in", "into_vec", "to_owned", "repeat", "stable_sort"],
+        names: &[
+            "to_vec",
+            "to_vec_in",
+            "into_vec",
+            "to_owned",
+            "repeat",
+            "stable_sort",
+        ],
         ..sequence("alloc::slice", VEC, &[])
     },
-    sequence("alloc::collections::vec_deque", VEC_DEQUE, &[VEC]),
-    sequence("alloc::collections::binary_heap", BINARY_HEAP, &[VEC]),
+    sequence(
+        "alloc::collections::vec_deque",
+        VEC_DEQUE,
+        &[(VEC, VEC_DEQUE)],
+    ),
+    sequence(
+        "alloc::collections::binary_heap",
+        BINARY_HEAP,
+        &[(VEC, BINARY_HEAP)],
+    ),
     // Text.
     Entry {
         names: &["into_boxed_str"],
-        ..text("alloc::string", BOX_STR, &[VEC, STRING, BOX_SLICE])
+        ..text("alloc::string", BOX_STR, &[(BOX_SLICE, BOX_STR)])
     },
-    text("alloc::string", STRING, &[VEC]),
-    text("alloc::str", STRING, &[VEC]),
-    text("alloc::fmt", STRING, &[VEC]),
+    text("alloc::string", STRING, FROM_VEC),
+    text("alloc::str", STRING, FROM_VEC),
+    text("alloc::fmt", STRING, FROM_VEC),
     Entry {
-        names: &["read_to_string", "append_to_string", "default_read_to_string", "read_line"],
-        ..text("std::io", STRING, &[VEC])
+        names: &[
+            "read_to_string",
+            "append_to_string",
+            "default_read_to_string",
+            "read_line",
+        ],
+        ..text("std::io", STRING, FROM_VEC)
     },
     Entry {
         names: &["read_to_string"],
-        ..text("std::fs", STRING, &[VEC])
+        ..text("std::fs", STRING, FROM_VEC)
     },
-    wrapper("alloc::ffi::c_str", &["from"], ARC_C_STR, &[ARC_SLICE]),
-    wrapper("alloc::ffi::c_str", &["from"], RC_C_STR, &[RC_SLICE]),
-    text("alloc::ffi::c_str", C_STRING, &[VEC, BOX_SLICE, STRING]),
-    wrapper("std::ffi::os_str", &["from"], ARC_OS_STR, &[ARC_SLICE]),
-    wrapper("std::sys::os_str", &["into_arc"], ARC_OS_STR, &[ARC_SLICE]),
-    wrapper("std::sys::os_str", &["into_rc"], RC_OS_STR, &[RC_SLICE]),
-    wrapper("std::sys::os_str", &["into_box"], BOX_OS_STR, &[BOX_SLICE]),
-    text("std::ffi::os_str", OS_STRING, &[VEC, STRING]),
-    text("std::sys::os_str", OS_STRING, &[VEC, STRING]),
-    wrapper("std::path", &["from"], ARC_PATH, &[ARC_OS_STR, ARC_SLICE]),
-    text("std::path", PATH_BUF, &[VEC, STRING, OS_STRING]),
+    Entry {
+        names: &["canonicalize", "read_link"],
+        ..text("std::fs", PATH_BUF, FROM_PATH)
+    },
+    Entry {
+        names: &["var", "_var"],
+        ..text("std::env", STRING, NOT_LOSSY)
+    },
+    Entry {
+        names: &["var_os", "_var_os"],
+        ..text("std::env", OS_STRING, FROM_OS)
+    },
+    Entry {
+        names: &["current_dir", "current_exe", "home_dir", "temp_dir"],
+        ..text("std::env", PATH_BUF, FROM_PATH)
+    },
+    text(
+        "alloc::ffi::c_str",
+        C_STRING,
+        &[
+            (VEC, C_STRING),
+            (BOX_SLICE, C_STRING),
+            (RC_SLICE, RC_C_STR),
+            (ARC_SLICE, ARC_C_STR),
+        ],
+    ),
+    Entry {
+        names: &["to_string_lossy"],
+        ..text("std::ffi::os_str", STRING, NOT_LOSSY)
+    },
+    Entry {
+        names: &["to_string_lossy"],
+        ..text("std::sys::os_str", STRING, NOT_LOSSY)
+    },
+    Entry {
+        names: &["to_string_lossy"],
+        ..text("std::path", STRING, NOT_LOSSY)
+    },
+    text("std::ffi::os_str", OS_STRING, FROM_OS),
+    text("std::sys::os_str", OS_STRING, FROM_OS),
+    text("std::path", PATH_BUF, FROM_PATH),
     // Box.
-    wrapper("alloc::boxed::iter", &["from_iter"], BOX_SLICE, &[VEC]),
+    wrapper("alloc::boxed::iter", &["from_iter"], &[(VEC, BOX_SLICE)]),
     Entry {
         names: &["clone"],
-        ..boxed("alloc::boxed", &[], BOX_SLICE, &[VEC])
+        ..boxed("alloc::boxed", &[], BOX, &[(VEC, BOX_SLICE)])
     },
     Entry {
         most: 0,
-        ..wrapper("alloc::boxed", &["from"], BOX_STR, &[BOX_SLICE])
+        ..wrapper("alloc::boxed", &["from"], &[(BOX_SLICE, BOX_STR)])
     },
-    boxed("alloc::boxed", &["new_uninit_slice", "new_zeroed_slice"], BOX_SLICE, &[VEC]),
+    boxed(
+        "alloc::boxed",
+        &["new_uninit_slice", "new_zeroed_slice"],
+        BOX_SLICE,
+        &[],
+    ),
     boxed("alloc::boxed", &["new_uninit"], VEC_LITERAL, &[]),
     boxed(
         "alloc::boxed",
@@ -194,20 +270,20 @@ pub(in super::super) static ENTRIES: &[Entry] = &[
             "default",
         ],
         BOX,
-        &[VEC_LITERAL],
+        &[(VEC_LITERAL, BOX)],
     ),
     // Rc and Arc.
     boxed("alloc::rc", SLICES, RC_SLICE, &[]),
-    boxed("alloc::rc", VALUES, RC, &[]),
+    boxed("alloc::rc", VALUES, RC, &[(VEC_LITERAL, RC)]),
     Entry {
         most: 0,
-        ..wrapper("alloc::rc", &["from"], RC_STR, &[RC_SLICE])
+        ..wrapper("alloc::rc", &["from"], &[(RC_SLICE, RC_STR)])
     },
     boxed("alloc::sync", SLICES, ARC_SLICE, &[]),
-    boxed("alloc::sync", VALUES, ARC, &[]),
+    boxed("alloc::sync", VALUES, ARC, &[(VEC_LITERAL, ARC)]),
     Entry {
         most: 0,
-        ..wrapper("alloc::sync", &["from"], ARC_STR, &[ARC_SLICE])
+        ..wrapper("alloc::sync", &["from"], &[(ARC_SLICE, ARC_STR)])
     },
     // Hash tables: `RawTable` has two arguments, its type-erased half one.
     Entry {
@@ -222,58 +298,104 @@ pub(in super::super) static ENTRIES: &[Entry] = &[
     },
     Entry {
         least: 2,
-        ..table("hashbrown::map", Content::Pair, BROWN_MAP, &[TABLE])
+        ..table(
+            "hashbrown::map",
+            Content::Pair,
+            BROWN_MAP,
+            &[(TABLE, BROWN_MAP)],
+        )
     },
     Entry {
         least: 2,
-        ..table("hashbrown::rustc_entry", Content::Pair, BROWN_MAP, &[TABLE])
+        ..table(
+            "hashbrown::rustc_entry",
+            Content::Pair,
+            BROWN_MAP,
+            &[(TABLE, BROWN_MAP)],
+        )
     },
-    table("hashbrown::set", Content::PairWithUnit, BROWN_SET, &[TABLE, BROWN_MAP]),
-    table("hashbrown::table", Content::First, BROWN_TABLE, &[TABLE]),
+    table(
+        "hashbrown::set",
+        Content::PairWithUnit,
+        BROWN_SET,
+        &[(TABLE, BROWN_SET), (BROWN_MAP, BROWN_SET)],
+    ),
+    table(
+        "hashbrown::table",
+        Content::First,
+        BROWN_TABLE,
+        &[(TABLE, BROWN_TABLE)],
+    ),
     Entry {
         least: 2,
-        ..table("std::collections::hash::map", Content::Pair, HASH_MAP, &[TABLE, BROWN_MAP])
+        ..table(
+            "std::collections::hash::map",
+            Content::Pair,
+            HASH_MAP,
+            &[(TABLE, HASH_MAP), (BROWN_MAP, HASH_MAP)],
+        )
     },
     table(
         "std::collections::hash::set",
         Content::PairWithUnit,
         HASH_SET,
-        &[TABLE, BROWN_MAP, BROWN_SET, HASH_MAP],
+        &[
+            (TABLE, HASH_SET),
+            (BROWN_MAP, HASH_SET),
+            (BROWN_SET, HASH_SET),
+            (HASH_MAP, HASH_SET),
+        ],
     ),
     // B-trees, beyond their nodes (see HIDDEN), for merged bodies.
     Entry {
-        names: &["new", "new_leaf", "new_internal", "split", "insert_recursing"],
+        names: &[
+            "new",
+            "new_leaf",
+            "new_internal",
+            "split",
+            "insert_recursing",
+        ],
         least: 2,
-        ..table("alloc::collections::btree::node", Content::Pair, BTREE_MAP, &[])
+        ..tree("alloc::collections::btree::node", Content::Pair, BTREE_MAP)
     },
     Entry {
         least: 2,
-        ..table("alloc::collections::btree::map", Content::Pair, BTREE_MAP, &[])
+        ..tree("alloc::collections::btree::map", Content::Pair, BTREE_MAP)
     },
-    table("alloc::collections::btree::set", Content::PairWithZst, BTREE_SET, &[]),
+    tree(
+        "alloc::collections::btree::set",
+        Content::PairWithZst,
+        BTREE_SET,
+    ),
     // Other crates.
     Entry {
         rewrites: true,
         least: 2,
-        ..table(
-            "indexmap::map",
-            Content::Pair,
-            INDEX_MAP,
-            &[TABLE, BROWN_TABLE],
-        )
+        ..table("indexmap::map", Content::Pair, INDEX_MAP, TO_INDEX_MAP)
     },
     Entry {
         rewrites: true,
         least: 2,
-        ..table("indexmap::inner", Content::Pair, INDEX_MAP, &[TABLE, BROWN_TABLE])
+        ..table("indexmap::inner", Content::Pair, INDEX_MAP, TO_INDEX_MAP)
     },
-    table("indexmap::set", Content::PairWithUnit, INDEX_SET, &[INDEX_MAP]),
+    table(
+        "indexmap::set",
+        Content::PairWithUnit,
+        INDEX_SET,
+        &[(INDEX_MAP, INDEX_SET)],
+    ),
     sequence("smallvec", SMALL_VEC, &[]),
     sequence("thin_vec", THIN_VEC, &[]),
-    text("bytes::bytes_mut", BYTES_MUT, &[VEC]),
-    text("bytes::bytes", BYTES, &[VEC, BOX_SLICE]),
-    Entry {
-        names: &["allocate"],
-        ..boxed("async_task::raw", &[], TASK, &[])
-    },
+    text("bytes::bytes_mut", BYTES_MUT, &[(VEC, BYTES_MUT)]),
+    text("bytes::bytes", BYTES, &[(VEC, BYTES), (BOX_SLICE, BYTES)]),
+    boxed("async_task::raw", &["allocate"], TASK, &[]),
 ];
+
+const TO_INDEX_MAP: &[(Form, Form)] = &[(TABLE, INDEX_MAP), (BROWN_TABLE, INDEX_MAP)];
+
+const fn tree(module: &'static str, content: Content, form: Form) -> Entry {
+    Entry {
+        least: 1,
+        ..entry(module, Family::Boxed, content, form)
+    }
+}

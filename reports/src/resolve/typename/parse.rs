@@ -226,9 +226,11 @@ impl<'t> Parser<'t> {
                 }
                 self.eat(")").then(|| self.result(words, params))
             }
-            Open::Result(words, params) => {
-                Some(Step::Done(self.add(Node::Function(words, params, Some(node)))))
-            }
+            Open::Result(words, params) => Some(Step::Done(self.add(Node::Function(
+                words,
+                params,
+                Some(node),
+            )))),
             Open::Dyn(mut bounds) => {
                 bounds.push(node);
                 if self.eat("+") {

@@ -129,9 +129,9 @@ fn path<'t>(name: &TypeName<'_>, segments: &'t [Segment<'_>], todo: &mut Vec<Tod
 /// Whether the segments spell `path` and only the last has arguments.
 fn same_path(segments: &[Segment<'_>], path: &str) -> bool {
     let mut names = path.split("::");
-    let plain = segments.split_last().is_some_and(|(_, before)| {
-        before.iter().all(|s| s.args.is_empty())
-    });
+    let plain = segments
+        .split_last()
+        .is_some_and(|(_, before)| before.iter().all(|s| s.args.is_empty()));
     plain && segments.iter().all(|s| names.next() == Some(s.name)) && names.next().is_none()
 }
 
@@ -156,7 +156,9 @@ fn is_default(name: &TypeName<'_>, id: NodeId) -> bool {
     match segments.split_last() {
         Some((last, before)) => match last.name {
             "Global" => before.iter().any(|s| s.name == "alloc"),
-            "RandomState" => before.first().is_some_and(|s| s.name == "std" || s.name == "foldhash"),
+            "RandomState" => before
+                .first()
+                .is_some_and(|s| s.name == "std" || s.name == "foldhash"),
             "DefaultHashBuilder" => before.first().is_some_and(|s| s.name == "hashbrown"),
             _ => false,
         },

@@ -1,0 +1,272 @@
+//! A tree's value.
+
+use super::QueryError;
+use super::parser::{Expr, ExprKind, Step, StepKind, parse};
+use crate::filter::Filter;
+use crate::partition::{By, Heap, Set, by};
+use crate::render::page::{Page, next};
+use crate::render::{Columns, view};
+use endler_snapshot::Image;
+
+/// What a query answers.
+#[derive(Clone, Debug)]
+pub enum Answer<'a> {
+    /// A set, the relation that it is shown by, and the page.
+    View {
+        /// The blocks.
+        set: Set<'a>,
+        /// The relation of its table.
+        by: By,
+        /// Which rows its table shows.
+        page: Page,
+    },
+    /// `.count` or `.size`.
+    Number(u64),
+}
+
+impl Answer<'_> {
+    /// As text, without a line feed at the end.
+    #[must_use]
+    pub fn text(&self, columns: Columns) -> String {
+        match self {
+            Answer::View { set, by, page } => view::set(set, by, columns, *page).0,
+            Answer::Number(number) => number.to_string(),
+        }
+    }
+}
+
+/// Answers a query on a heap.
+///
+/// ```
+/// use endler_reports::{partition::Heap, query::query, render::Columns};
+/// let image = endler_snapshot::Image::default();
+/// let answer = query(Heap::new(&image), "bytype.count")?;
+/// assert_eq!(answer.text(Columns::Heapy), "0");
+/// # Ok::<(), endler_reports::query::QueryError>(())
+/// ```
+pub fn query<'a>(heap: Heap<'a>, text: &str) -> Result<Answer<'a>, QueryError> {
+    let expr = parse(text)?;
+    Evaluator {
+        heap,
+        text,
+        rows: Rows::Existing,
+    }
+    .expr(&expr)
+}
+
+/// Finds what is wrong with a query whatever the heap: everything but a row
+/// that is not there.
+pub fn check(text: &str) -> Result<(), QueryError> {
+    let image = Image::default();
+    let evaluator = Evaluator {
+        heap: Heap::new(&image),
+        text,
+        rows: Rows::Any,
+    };
+    evaluator.expr(&parse(text)?).map(|_| ())
+}
+
+/// Names that a query may use, for messages.
+pub(super) fn allowed() -> String {
+    let relations: Vec<&str> = by::ALL.iter().map(|r| r.name).collect();
+    format!(
+        "{} by('type&age') where('age>=10s') more all top oldest count size",
+        relations.join(" ")
+    )
+}
+
+/// Names of the design that need references between blocks.
+const LATER: [&str; 9] = [
+    "byvia",
+    "byreferrer",
+    "bytag",
+    "retained",
+    "paths",
+    "dominators",
+    "referrers",
+    "referents",
+    "dominos",
+];
+
+struct Evaluator<'a, 't> {
+    heap: Heap<'a>,
+    text: &'t str,
+    rows: Rows,
+}
+
+/// Which row numbers are right.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Rows {
+    Existing,
+    Any,
+}
+
+impl<'a> Evaluator<'a, '_> {
+    fn wrong(&self, at: std::ops::Range<usize>, message: impl Into<String>) -> QueryError {
+        QueryError::new(self.text, at, message)
+    }
+
+    fn expr(&self, expr: &Expr) -> Result<Answer<'a>, QueryError> {
+        match &expr.kind {
+            ExprKind::Heap => Ok(Answer::View {
+                set: self.heap.all(),
+                by: By::default(),
+                page: Page::Top,
+            }),
+            ExprKind::Steps(base, steps) => steps
+                .iter()
+                .try_fold(self.expr(base)?, |value, step| self.step(value, step)),
+            ExprKind::Operator(sign, left, right) => {
+                let (a, by) = self.set(left)?;
+                let (b, _) = self.set(right)?;
+                let set = match sign {
+                    '&' => &a & &b,
+                    '|' => &a | &b,
+                    '^' => &a ^ &b,
+                    _ => &a - &b,
+                };
+                Ok(Answer::View {
+                    set,
+                    by,
+                    page: Page::Top,
+                })
+            }
+        }
+    }
+
+    fn set(&self, expr: &Expr) -> Result<(Set<'a>, By), QueryError> {
+        match self.expr(expr)? {
+            Answer::View { set, by, .. } => Ok((set, by)),
+            Answer::Number(_) => {
+                Err(self.wrong(expr.at.clone(), "this is a number; & | - ^ join sets"))
+            }
+        }
+    }
+
+    fn step(&self, value: Answer<'a>, step: &Step) -> Result<Answer<'a>, QueryError> {
+        let Answer::View { set, by, page } = value else {
+            return Err(self.wrong(step.at.clone(), "a number has no parts"));
+        };
+        let top = |set, by| {
+            Ok(Answer::View {
+                set,
+                by,
+                page: Page::Top,
+            })
+        };
+        match &step.kind {
+            StepKind::Name(name) => match name.as_str() {
+                "more" => {
+                    let rows = rows(&set, &by);
+                    Ok(Answer::View {
+                        page: Page::From(next(rows, page)),
+                        set,
+                        by,
+                    })
+                }
+                "all" => Ok(Answer::View {
+                    set,
+                    by,
+                    page: Page::All,
+                }),
+                "top" => top(set, by),
+                "oldest" => top(oldest(&set), by::ID.into()),
+                "count" => Ok(Answer::Number(set.count() as u64)),
+                "size" => Ok(Answer::Number(set.size().0)),
+                name => match by::ALL.iter().find(|r| r.name == name) {
+                    Some(&relation) => top(set, relation.into()),
+                    None => Err(self.unknown(name, step)),
+                },
+            },
+            StepKind::Call(name, argument, at) => match name.as_str() {
+                "by" => {
+                    let by = By::parse(argument).map_err(|e| {
+                        let from = at.start + e.offset;
+                        self.wrong(from..from + e.word.len(), e.to_string())
+                    })?;
+                    top(set, by)
+                }
+                "where" => {
+                    let filter: Filter = argument
+                        .parse()
+                        .map_err(|e| self.wrong(at.clone(), format!("{e}")))?;
+                    top(filter.apply(&set), by)
+                }
+                name => Err(self.wrong(
+                    step.at.clone(),
+                    format!("'{name}' takes no text; only by and where do"),
+                )),
+            },
+            StepKind::Index(index) => {
+                let rows = rows(&set, &by);
+                let at = position(*index, rows);
+                if at >= rows && self.rows == Rows::Existing {
+                    return Err(self.wrong(
+                        step.at.clone(),
+                        format!("there is no row {index}; there are {rows} rows"),
+                    ));
+                }
+                top(range(&set, &by, at, at.saturating_add(1)), by)
+            }
+            StepKind::Slice(from, to) => {
+                let rows = rows(&set, &by);
+                let clamp =
+                    |index: Option<i64>, default| index.map_or(default, |i| slice_end(i, rows));
+                let (from, to) = (clamp(*from, 0), clamp(*to, rows));
+                top(range(&set, &by, from, to.max(from)), by)
+            }
+        }
+    }
+
+    fn unknown(&self, name: &str, step: &Step) -> QueryError {
+        let allowed = allowed();
+        let message = if LATER.contains(&name) {
+            format!(
+                "{name} is not there yet: this endler does not record references between blocks. There are {allowed}"
+            )
+        } else {
+            format!("there is no {name}; there are {allowed}")
+        };
+        self.wrong(step.at.clone(), message)
+    }
+}
+
+fn rows(set: &Set<'_>, by: &By) -> usize {
+    if by.is_id() {
+        set.count()
+    } else {
+        set.by(by).len()
+    }
+}
+
+fn range<'a>(set: &Set<'a>, by: &By, from: usize, to: usize) -> Set<'a> {
+    if by.is_id() {
+        set.by_id().range(from..to)
+    } else {
+        set.by(by).range(from..to)
+    }
+}
+
+fn oldest<'a>(set: &Set<'a>) -> Set<'a> {
+    let oldest = set.oldest();
+    set.filter(|block| oldest.is_some_and(|o| o.index() == block))
+}
+
+/// Python's index: negative ones count from the end. Past the end if too small.
+fn position(index: i64, rows: usize) -> usize {
+    let at = if index < 0 {
+        index.checked_add_unsigned(rows as u64)
+    } else {
+        Some(index)
+    };
+    at.and_then(|at| usize::try_from(at).ok())
+        .unwrap_or(usize::MAX)
+}
+
+/// Python's end of a slice: clamped to what is there.
+fn slice_end(index: i64, rows: usize) -> usize {
+    match position(index, rows) {
+        usize::MAX => 0,
+        at => at.min(rows),
+    }
+}

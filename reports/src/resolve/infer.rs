@@ -1,0 +1,277 @@
+//! The type of a block from its stack: the rules.
+//!
+//! The stack is read as one chain of functions, from the allocator outwards.
+//! 1. What stands below the allocator's entry is the allocator's business.
+//! 2. The first function that [`containers`] describes is the birth.
+//! 3. Functions further out refine it, as long as they speak of the same
+//!    content and nothing but library code stands between.
+//! 4. *Merged bodies*: the optimiser folds `grow_one<A>` and `grow_one<B>` of
+//!    equal size into one, whose name is then right for only one of them. If
+//!    the direct caller, another physical frame, is of the same family and
+//!    speaks of another content, the caller is right.
+//! 5. (Calls cut away by the optimiser: not yet.)
+//! 6. User code that calls the allocator itself: raw memory; the type whose
+//!    method does it, or a generic argument, is what it holds if its size is
+//!    the block's.
+//!
+//! Whatever no rule reaches is unknown, and says so. The rules and how often
+//! each is right were measured: `tests/truth.rs` repeats it.
+
+use endler_snapshot::{Evidence, LineOwner, StackEnd};
+
+use super::containers::{self, Content, Form, Match, SizeRule};
+use super::entries::SizedName;
+use super::frames::Line;
+use super::functions::{Function, Functions};
+use super::owner::SHIMS;
+
+/// A function of the chain and the physical frame that it stands in.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Step {
+    pub(super) line: Line,
+    /// Position of the frame in the stack, innermost first.
+    pub(super) frame: usize,
+}
+
+/// A type that the stack gives.
+#[derive(Clone)]
+pub(super) struct Typed {
+    pub(super) form: Form,
+    pub(super) content: String,
+    pub(super) hasher: Option<String>,
+    pub(super) size: Option<SizeRule>,
+    pub(super) evidence: Evidence,
+    /// The function where the block was born.
+    pub(super) born: Line,
+    family: containers::Family,
+}
+
+/// What a stack tells.
+pub(super) enum Verdict {
+    Typed(Typed),
+    /// Raw memory, and the types that it may hold.
+    Raw(Vec<SizedName>),
+    Unknown,
+}
+
+/// The functions of all stacks with what the containers' entries say.
+pub(super) struct Rules<'f> {
+    functions: &'f Functions,
+    matches: Vec<Option<Match>>,
+}
+
+/// How far out the allocator's entry can stand.
+const MAX_ALLOCATOR_STEPS: usize = 64;
+
+/// Code that comes between a container and what only uses it: what stands
+/// further out says nothing about the content.
+const USERS: [&str; 7] = [
+    "core::fmt",
+    "std::thread",
+    "std::sync",
+    "std::rt",
+    "std::panic",
+    "std::panicking",
+    "std::sys::backtrace",
+];
+
+/// Container crates whose functions may stand between the allocator and an
+/// entry's function.
+const TRANSPARENT: [&str; 8] = [
+    "hashbrown",
+    "allocator_api2",
+    "indexmap",
+    "smallvec",
+    "thin_vec",
+    "bytes",
+    "slab",
+    "dashmap",
+];
+
+impl<'f> Rules<'f> {
+    /// Looks every function up in the entries, once.
+    pub(super) fn new(functions: &'f Functions) -> Rules<'f> {
+        Rules {
+            functions,
+            matches: functions.rows().iter().map(containers::matching).collect(),
+        }
+    }
+
+    fn function(&self, step: &Step) -> Option<&'f Function> {
+        self.functions.get(step.line.function)
+    }
+
+    fn matched(&self, step: &Step) -> Option<&Match> {
+        self.matches.get(step.line.function.0 as usize)?.as_ref()
+    }
+
+    /// The first step outside the allocator: behind the outermost of
+    /// `alloc::alloc`'s functions and rustc's shims, whatever wrappers around
+    /// the allocator stand below them, or behind the profiler's own code.
+    pub(super) fn start(&self, steps: &[Step]) -> usize {
+        let mut start = 0;
+        for (i, step) in steps.iter().enumerate().take(MAX_ALLOCATOR_STEPS) {
+            let Some(function) = self.function(step) else {
+                continue;
+            };
+            let entry = function.module == "alloc::alloc" || is_shim(function);
+            let own = function.owner == LineOwner::Profiler && i == start;
+            if entry || own {
+                start = i + 1;
+            }
+        }
+        start
+    }
+
+    /// Whether the allocator was called by way of `alloc::alloc` or a shim.
+    fn is_entered(&self, steps: &[Step], start: usize) -> bool {
+        let before = start.checked_sub(1).and_then(|i| steps.get(i));
+        before.and_then(|s| self.function(s)).is_some()
+    }
+
+    /// The innermost line of user code from `start` on; of C code only if
+    /// there is no Rust further out.
+    pub(super) fn site(&self, steps: &[Step], start: usize) -> Option<usize> {
+        let user = |rust: bool| {
+            steps.iter().enumerate().skip(start).find_map(|(i, step)| {
+                let function = self.function(step)?;
+                (function.owner == LineOwner::User && (!rust || function.is_rust)).then_some(i)
+            })
+        };
+        user(true).or_else(|| user(false))
+    }
+
+    /// Applies the rules to a chain whose first `start` steps are the
+    /// allocator's.
+    pub(super) fn infer(&self, steps: &[Step], start: usize, end: StackEnd) -> Verdict {
+        let mut found: Option<Typed> = None;
+        let mut last: Option<(usize, usize, &Match)> = None;
+        let mut cut = true;
+        for (i, step) in steps.iter().enumerate().skip(start) {
+            let Some(function) = self.function(step) else {
+                continue;
+            };
+            let Some(matched) = self.matched(step) else {
+                if self.ends(function, found.is_some()) {
+                    if found.is_none() {
+                        return self.raw(steps, start, i, function);
+                    }
+                    cut = false;
+                    break;
+                }
+                continue;
+            };
+            match &mut found {
+                None if matched.entry.content == Content::Same => continue,
+                None => found = Some(birth(matched, step.line, Evidence::Stack)),
+                Some(typed) => {
+                    if !refine(typed, matched) {
+                        let direct = last.is_some_and(|(at, frame, inner)| {
+                            at + 1 == i && frame < step.frame && !inner.called_by_elements
+                        });
+                        if !direct || matched.entry.family != typed.family {
+                            cut = false;
+                            break;
+                        }
+                        *typed = birth(matched, step.line, Evidence::Merged);
+                    }
+                }
+            }
+            last = Some((i, step.frame, matched));
+        }
+        match found {
+            // The stack was cut inside the container's own code: the body that
+            // is named may be a merged one, and its caller is not known.
+            Some(_) if cut && end == StackEnd::Truncated => Verdict::Unknown,
+            Some(typed) => Verdict::Typed(typed),
+            None => Verdict::Unknown,
+        }
+    }
+
+    /// Whether a function that no entry describes ends the search for a birth,
+    /// or for refinements.
+    fn ends(&self, function: &Function, born: bool) -> bool {
+        let below = |list: &[&str]| {
+            list.iter().any(|m| {
+                function
+                    .module
+                    .strip_prefix(m)
+                    .is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+            })
+        };
+        match function.owner {
+            LineOwner::User => true,
+            LineOwner::Profiler => born,
+            LineOwner::Container => !below(&TRANSPARENT),
+            LineOwner::Std => born && below(&USERS),
+        }
+    }
+
+    /// Rule 6: the function at `at` called the allocator, if nothing stands
+    /// between. A function's line 0 means that the optimiser cut calls away.
+    fn raw(&self, steps: &[Step], start: usize, at: usize, function: &Function) -> Verdict {
+        let direct = at == start && self.is_entered(steps, start) && function.has_debug;
+        let Some(step) = steps.get(at).filter(|_| direct) else {
+            return Verdict::Unknown;
+        };
+        let before = start.checked_sub(1).and_then(|i| steps.get(i));
+        let inlined = before.is_some_and(|b| b.frame == step.frame);
+        if step.line.line == 0 && !inlined {
+            return Verdict::Unknown;
+        }
+        let mut held: Vec<SizedName> = function.method_of.iter().cloned().collect();
+        held.extend(function.generics.iter().cloned());
+        held.retain(|h| h.size.is_some_and(|s| s > 0));
+        Verdict::Raw(held)
+    }
+}
+
+fn is_shim(function: &Function) -> bool {
+    SHIMS.contains(&function.name.as_str())
+        || SHIMS.iter().any(|s| {
+            function
+                .name
+                .strip_suffix(s)
+                .is_some_and(|p| p.ends_with("::"))
+        })
+}
+
+fn birth(matched: &Match, line: Line, evidence: Evidence) -> Typed {
+    Typed {
+        form: matched.form,
+        content: matched.content.clone(),
+        hasher: matched.hasher.clone(),
+        size: matched.size,
+        evidence,
+        born: line,
+        family: matched.entry.family,
+    }
+}
+
+/// Lets a function further out refine what was found; false if it speaks of
+/// another content.
+fn refine(typed: &mut Typed, outer: &Match) -> bool {
+    let becomes = outer
+        .entry
+        .over
+        .iter()
+        .find(|(from, _)| *from == typed.form);
+    let same = outer.content.is_empty() || outer.content == typed.content;
+    if !same {
+        let Some((_, to)) = becomes.filter(|_| outer.entry.rewrites) else {
+            return false;
+        };
+        typed.form = *to;
+        typed.content.clone_from(&outer.content);
+        typed.hasher = None;
+        typed.size = None;
+        return true;
+    }
+    if let Some((_, to)) = becomes {
+        typed.form = *to;
+    }
+    if typed.hasher.is_none() {
+        typed.hasher.clone_from(&outer.hasher);
+    }
+    true
+}

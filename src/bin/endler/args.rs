@@ -1,0 +1,98 @@
+//! The command line.
+
+use clap::{Args as ClapArgs, Parser, Subcommand};
+use endler_reports::filter::Filter;
+use endler_reports::partition::By;
+use std::path::PathBuf;
+
+/// What is on the heap of a Rust program, by type, by call site, by age, and
+/// what grew. Reads the snapshots (.endler) that `endler::on_signal`,
+/// `endler::on_exit` and `endler::snapshot_to` write.
+#[derive(Parser)]
+#[command(name = "endler", version, max_term_width = 100)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Tables of one snapshot
+    Report(Report),
+    /// What changed between two snapshots or more, in the order of time
+    Diff(Diff),
+    /// A view by an expression: bytype[0].bysite
+    Query(Query),
+}
+
+/// Where debug information lies, for snapshots that were not resolved.
+#[derive(ClapArgs)]
+pub(crate) struct Symbols {
+    /// The program, if it does not lie where it ran or was replaced since
+    #[arg(long, value_name = "FILE")]
+    pub(crate) binary: Option<PathBuf>,
+    /// A directory with separate debug files, searched by build id
+    #[arg(long = "debug-dir", value_name = "DIR")]
+    pub(crate) debug_dirs: Vec<PathBuf>,
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct Report {
+    /// The snapshot; - is standard input
+    pub(crate) snapshot: PathBuf,
+    /// How rows are made: type holder site stack size age thread phase module
+    /// evidence id, or a product such as 'type&age'; type unless given, site
+    /// with --totals
+    #[arg(long, value_name = "REL", value_parser = By::parse)]
+    pub(crate) by: Option<By>,
+    /// Only blocks for which this holds: type=GLOB, site=GLOB, thread=NAME,
+    /// age>=10s, size>=1KiB; may be repeated
+    #[arg(long = "where", value_name = "COND", conflicts_with = "totals")]
+    pub(crate) conditions: Vec<Filter>,
+    /// So many rows; 10 unless given, and all of them with --json
+    #[arg(long, value_name = "N")]
+    pub(crate) top: Option<usize>,
+    /// A column with the age of each row's oldest block
+    #[arg(long, conflicts_with = "totals")]
+    pub(crate) oldest: bool,
+    /// What was allocated and freed since the start, not only what is live
+    #[arg(long)]
+    pub(crate) totals: bool,
+    /// JSON instead of a table
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) symbols: Symbols,
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct Diff {
+    /// The snapshots, the oldest first; one may be - for standard input
+    #[arg(num_args = 2.., required = true, value_name = "SNAPSHOT")]
+    pub(crate) snapshots: Vec<PathBuf>,
+    /// How rows are made, as in report
+    #[arg(long, value_name = "REL", value_parser = By::parse)]
+    pub(crate) by: Option<By>,
+    /// So many rows; 10 unless given, and all of them with --json
+    #[arg(long, value_name = "N")]
+    pub(crate) top: Option<usize>,
+    /// JSON instead of a table
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) symbols: Symbols,
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct Query {
+    /// The snapshot; - is standard input
+    pub(crate) snapshot: PathBuf,
+    /// Such as bytype[0].bysite, bytype[0:3].byage.all, byid.more,
+    /// bytype[0] & bythread[1], by('type&age'), where('age>=10s').bysite
+    pub(crate) expression: String,
+    /// JSON instead of a table
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) symbols: Symbols,
+}

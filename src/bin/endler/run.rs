@@ -1,0 +1,109 @@
+//! What each command does.
+
+use crate::Failure;
+use crate::args::{Args, Command, Diff, Query, Report};
+use crate::input::image;
+use endler_reports::diff::{diff, growth};
+use endler_reports::partition::{By, Heap, by};
+use endler_reports::query::{QueryError, query};
+use endler_reports::render::page::{Listing, text};
+use endler_reports::render::series::{Series, letter};
+use endler_reports::render::{Columns, Coverage, Page, view};
+use endler_reports::totals::totals;
+use endler_reports::json;
+use endler_snapshot::Image;
+use std::io::Write;
+use std::path::Path;
+
+/// Does what the command line says.
+pub(crate) fn run(args: &Args, out: &mut dyn Write) -> Result<(), Failure> {
+    match &args.command {
+        Command::Report(args) if args.totals => report_totals(args, out),
+        Command::Report(args) => report(args, out),
+        Command::Diff(args) => difference(args, out),
+        Command::Query(args) => ask(args, out),
+    }
+}
+
+fn page(top: Option<usize>) -> Page {
+    top.map_or(Page::Top, Page::First)
+}
+
+/// A path as it was given.
+fn given(path: &Path) -> String {
+    path.display().to_string()
+}
+
+fn report(args: &Report, out: &mut dyn Write) -> Result<(), Failure> {
+    let image = image(&args.snapshot, &args.symbols)?;
+    let mut set = Heap::new(&image).all();
+    for condition in &args.conditions {
+        set = condition.apply(&set);
+    }
+    let by = args.by.clone().unwrap_or_default();
+    if args.json {
+        return Ok(json::report(out, &given(&args.snapshot), &set, &by, args.top)?);
+    }
+    let columns = if args.oldest { Columns::Oldest } else { Columns::Heapy };
+    Ok(write!(out, "{}", view::report(&set, &by, columns, page(args.top)))?)
+}
+
+fn report_totals(args: &Report, out: &mut dyn Write) -> Result<(), Failure> {
+    let by = args.by.clone().unwrap_or(by::SITE.into());
+    let image = image(&args.snapshot, &args.symbols)?;
+    let heap = Heap::new(&image);
+    let totals = totals(heap, &by).map_err(|e| Failure::Usage(e.to_string()))?;
+    if args.json {
+        return Ok(json::totals(out, &given(&args.snapshot), &totals, args.top)?);
+    }
+    writeln!(out, "{}", Coverage::new(&heap.all()))?;
+    Ok(writeln!(out, "{}", text(&totals, page(args.top)))?)
+}
+
+fn difference(args: &Diff, out: &mut dyn Write) -> Result<(), Failure> {
+    let by = args.by.clone().unwrap_or_default();
+    if by.names_blocks() {
+        let message = "blocks of several snapshots are compared by what names them, not one by one; \
+                       give --by type, site or another relation than id";
+        return Err(Failure::Usage(message.into()));
+    }
+    let images: Vec<Image> =
+        args.snapshots.iter().map(|path| image(path, &args.symbols)).collect::<Result<_, _>>()?;
+    let heaps: Vec<Heap<'_>> = images.iter().map(Heap::new).collect();
+    let (Some(&first), Some(&last)) = (heaps.first(), heaps.last()) else { return Ok(()) };
+    let growth = growth(first, last).map(|growth| growth.to_string());
+    let compared = diff(&heaps, &by);
+    if args.json {
+        let paths: Vec<String> = args.snapshots.iter().map(|path| given(path)).collect();
+        let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
+        return Ok(json::diff(out, &paths, &compared, growth.as_deref(), args.top)?);
+    }
+    for (at, (heap, path)) in heaps.iter().zip(&args.snapshots).enumerate() {
+        let coverage = Coverage::new(&heap.all()).to_string();
+        for line in coverage.lines() {
+            writeln!(out, "{}: {line}", letter(at))?;
+        }
+        writeln!(out, "{}: {}", letter(at), path.display())?;
+    }
+    match growth {
+        Some(sentence) => writeln!(out, "\n{sentence}\n")?,
+        None => writeln!(out, "\nNothing grew: no type has more bytes at any site than before.\n")?,
+    }
+    let table: Box<dyn Listing + '_> = match heaps.len() {
+        2 => Box::new(compared.table(["B", "A"])),
+        _ => Box::new(Series::new(&compared)),
+    };
+    Ok(writeln!(out, "{}", text(&*table, page(args.top)))?)
+}
+
+fn ask(args: &Query, out: &mut dyn Write) -> Result<(), Failure> {
+    let usage = |e: QueryError| Failure::Usage(format!("this query cannot be answered\n{e}"));
+    // What is written wrong need not wait for a file to be read.
+    endler_reports::query::check(&args.expression).map_err(usage)?;
+    let image = image(&args.snapshot, &args.symbols)?;
+    let answer = query(Heap::new(&image), &args.expression).map_err(usage)?;
+    if args.json {
+        return Ok(json::query(out, &given(&args.snapshot), &answer)?);
+    }
+    Ok(writeln!(out, "{}", answer.text(Columns::Heapy))?)
+}
