@@ -53,31 +53,28 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The example's binary. `cargo test` builds examples too, but not when it is
-/// told to run this test alone, so cargo is asked once more.
-fn example() -> &'static Path {
-    static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    BINARY.get_or_init(|| {
+/// The directory of the example's binary and of the `endler` command. `cargo
+/// test` builds the example too, but neither the command, which stands behind a
+/// feature, nor the example when it is told to run this test alone.
+fn binaries() -> &'static Path {
+    static DIRECTORY: OnceLock<PathBuf> = OnceLock::new();
+    DIRECTORY.get_or_init(|| {
         let test = std::env::current_exe().expect("the path of this test");
         let profile = test.ancestors().nth(2).expect("target/PROFILE/deps/TEST");
         let mut cargo = Command::new(env!("CARGO"));
         cargo
             .current_dir(root())
-            .args(["build", "--quiet", "--example", "crawl"]);
-        cargo
-            .arg("--target-dir")
-            .arg(profile.parent().expect("the target directory"));
+            .args(["build", "--quiet", "--features", "cli"]);
+        cargo.args(["--bin", "endler", "--example", "crawl", "--target-dir"]);
+        cargo.arg(profile.parent().expect("the target directory"));
         if profile.ends_with("release") {
             cargo.arg("--release");
         }
-        if option_env!("CARGO_BIN_EXE_endler").is_some() {
-            cargo.args(["--features", "cli"]);
-        }
         assert!(
             cargo.status().expect("cargo runs").success(),
-            "cannot build the example"
+            "cannot build the binaries"
         );
-        profile.join("examples/crawl")
+        profile.to_path_buf()
     })
 }
 
@@ -90,7 +87,7 @@ struct Run {
 impl Run {
     fn new(args: &[&str]) -> Self {
         let directory = tempdir::Dir::new();
-        let out = Command::new(example())
+        let out = Command::new(binaries().join("examples/crawl"))
             .arg("--site")
             .arg(root().join("examples/site"))
             .arg("--dumps")
@@ -207,18 +204,17 @@ fn the_fault_is_found(spider: &Spider) {
     let (before, after) = (load(&seed).expect("seed"), load(&crawl).expect("crawl"));
     let growth = growth(Heap::new(&before), Heap::new(&after)).expect("something grew");
     assert_eq!(growth.to_string(), sentence);
-    if let Some(endler) = option_env!("CARGO_BIN_EXE_endler") {
-        let out = Command::new(endler)
-            .arg("diff")
-            .args([seed, crawl])
-            .output()
-            .expect("endler runs");
-        let text = String::from_utf8_lossy(&out.stdout);
-        assert!(
-            text.lines().any(|line| line == sentence),
-            "no {sentence:?} in\n{text}"
-        );
-    }
+    let mut endler = Command::new(binaries().join("endler"));
+    let out = endler
+        .arg("diff")
+        .args([seed, crawl])
+        .output()
+        .expect("endler runs");
+    let text = String::from_utf8_lossy(&out.stdout);
+    assert!(
+        text.lines().any(|line| line == sentence),
+        "no {sentence:?} in\n{text}"
+    );
 }
 
 #[test]

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use endler::reports::render::number::thousands;
+use futures_util::future::join_all;
 use reqwest::{Client, Url};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
@@ -83,6 +84,7 @@ impl Crawl {
     /// Visits the start pages, as the spiders choose them from the site map;
     /// what they link to waits.
     pub(crate) async fn seed(&mut self) -> Result<(), Box<dyn Error>> {
+        self.connect().await?;
         let tools = Arc::clone(&self.tools);
         self.push_from_sitemap(|path| tools.spiders.start_at(path))
             .await?;
@@ -177,6 +179,19 @@ impl Crawl {
             }
             progress(self);
         }
+    }
+
+    /// Opens all the connections that the crawl will use. Their buffers then
+    /// belong to the start and are no growth later.
+    async fn connect(&self) -> Result<(), Box<dyn Error>> {
+        let (client, site) = (&self.tools.client, &self.site);
+        let answers = join_all((0..CONCURRENCY).map(|_| client.get(site.clone()).send())).await;
+        // A connection is free again only when its answer was read to the end,
+        // so as long as all are held each has one of its own.
+        for answer in answers {
+            answer?.bytes().await?;
+        }
+        Ok(())
     }
 
     /// Queues those pages of the site map that `choose` says yes to.

@@ -114,9 +114,10 @@ fn each_relation_names_its_rows() {
                                       examples/crawl.rs:10
      2       24   9.4       224  87.8 Arc<crawl::Response>: 0x7f0000000110, 3s old, crawl::fetch at
                                       examples/crawl.rs:12
-     3       24   9.4       248  97.3 Arc<crawl::Response>: 0x7f0000000140, 11m40s old, crawl::parse at
-                                      examples/crawl.rs:99
-     4        7   2.7       255 100.0 unknown in crawl::parse: 0x7f0000000170, 1h23m old, crawl+0x1030",
+     3       24   9.4       248  97.3 Arc<crawl::Response>: 0x7f0000000140, 11m40s old, crawl::parse
+                                      at examples/crawl.rs:99
+     4        7   2.7       255 100.0 unknown in crawl::parse: 0x7f0000000170, 1h23m old,
+                                      crawl+0x1030",
     );
 }
 
@@ -208,5 +209,97 @@ fn an_unknown_relation_is_named_with_its_place() {
         error.to_string(),
         "unknown relation 'agee'; there are type holder site stack size age thread phase module \
          evidence id, and products such as 'type&age'"
+    );
+}
+
+#[test]
+fn stacks_fold_what_is_not_the_programs() {
+    use endler_snapshot::{Context, ContextId, FrameId, LineOwner, SourceLine, StackId, StrId};
+    let mut image = image(CRAWL);
+    let frames = [
+        (
+            "alloc::vec::Vec::push<u8>",
+            "/rustc/59807616/library/alloc/src/vec/mod.rs",
+            "alloc",
+            LineOwner::Std,
+        ),
+        ("crawl::parse<u8>", "src/parse.rs", "crawl", LineOwner::User),
+        (
+            "tokio::poll<crawl::parse<u8>>",
+            "/home/me/.cargo/registry/src/index-1/tokio-1.2/src/a.rs",
+            "tokio",
+            LineOwner::User,
+        ),
+        (
+            "core::ops::call_once",
+            "/rustc/59807616/library/core/src/ops.rs",
+            "core",
+            LineOwner::Std,
+        ),
+        (
+            "tokio::run",
+            "/home/me/.cargo/registry/src/index-1/tokio-1.2/src/b.rs",
+            "tokio",
+            LineOwner::User,
+        ),
+        (
+            "tokio::block_on",
+            "/home/me/.cargo/registry/src/index-1/tokio-1.2/src/c.rs",
+            "tokio",
+            LineOwner::User,
+        ),
+        ("crawl::main", "src/main.rs", "crawl", LineOwner::User),
+        (
+            "std::rt::lang_start",
+            "/rustc/59807616/library/std/src/rt.rs",
+            "std",
+            LineOwner::Std,
+        ),
+    ];
+    let names = image.resolution.as_mut().expect("resolved");
+    names.frame_lines.pop();
+    let mut outer = StackId(0);
+    for (number, (function, file, krate, owner)) in (1u32..9).zip(frames).rev() {
+        let mut str = |text: &str| {
+            names.strings.push(text.into());
+            StrId(names.strings.len() as u32 - 1)
+        };
+        let line = SourceLine {
+            function: str(function),
+            file: str(file),
+            line: number,
+            krate: str(krate),
+            owner,
+        };
+        names.frame_lines.push(names.lines.len() as u32);
+        names.lines.push(line);
+        image.frames.push(image.frames[0]);
+        image.stacks.parent.push(outer);
+        image
+            .stacks
+            .frame
+            .push(FrameId(image.frames.len() as u32 - 1));
+        outer = StackId(image.stacks.parent.len() as u32 - 1);
+    }
+    names.frame_lines.push(names.lines.len() as u32);
+    names.context_site.push(None);
+    image.contexts.push(Context {
+        stack: outer,
+        ..Context::default()
+    });
+    image.totals.push(Default::default());
+    image.blocks.context[0] = ContextId(image.contexts.len() as u32 - 1);
+    image.check_invariants().expect("still an image");
+    let stacks = Heap::new(&image).all().by(&by::STACK.into());
+    assert_eq!(
+        stacks.name(&stacks.rows()[1]),
+        "crawl::parse at src/parse.rs:2\n\
+         tokio::poll at tokio-1.2/src/a.rs:3\n\
+         … tokio\n\
+         crawl::main at src/main.rs:7"
+    );
+    assert_eq!(
+        stacks.name(&stacks.rows()[0]),
+        "crawl::fetch at examples/crawl.rs:10"
     );
 }

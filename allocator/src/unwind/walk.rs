@@ -14,6 +14,10 @@
 //! still hold what they held: two loads and two compares a frame instead of an
 //! unwind, and the hash of the outer part is already known.
 //!
+//! Optimised code uses bp as any other register, so it often differs although
+//! nothing outside depends on it: a frame's bp is compared only if a frame
+//! outside it was reckoned from it before it was loaded anew (`bp_matters`).
+//!
 //! Cost on the machine of ARCHITECTURE.md: see the table there.
 //!
 //! Invariants of a memo of n entries:
@@ -98,6 +102,28 @@ struct Entry {
     /// What that word held.
     value: u64,
     hash: u64,
+    /// How the frame inside this one gave its stack pointer and bp.
+    from: From,
+    /// Whether a frame outside this one depends on this one's bp.
+    bp_matters: bool,
+}
+
+/// What a step from a frame to its caller made of bp.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+struct From {
+    /// The caller's stack pointer was reckoned from bp.
+    based_on_bp: bool,
+    /// The caller's bp was loaded from the stack.
+    bp_restored: bool,
+}
+
+impl Entry {
+    /// Whether the frame inside this one must have the same bp as before for
+    /// this one to be the same.
+    #[inline(always)]
+    fn needs_inner_bp(&self) -> bool {
+        self.from.based_on_bp | (!self.from.bp_restored & self.bp_matters)
+    }
 }
 
 /// The thread's last walk. See the module's drawing.
@@ -206,7 +232,12 @@ impl Memo {
                     top = top.wrapping_sub(1);
                     continue;
                 }
-                if (there.sp ^ at.sp) | (there.ip ^ at.ip) | (there.bp ^ at.bp) == 0 {
+                let bp = if there.bp_matters {
+                    there.bp ^ at.bp
+                } else {
+                    0
+                };
+                if (there.sp ^ at.sp) | (there.ip ^ at.ip) | bp == 0 {
                     return self.join(walker, start, count, top);
                 }
                 break;
@@ -294,12 +325,15 @@ impl Memo {
         }
         let outer = kept.checked_sub(1).and_then(|i| self.entries.get(i));
         let mut hash = outer.map_or(SEED, |entry| entry.hash);
+        let mut needed = outer.is_some_and(Entry::needs_inner_bp);
         let mut signal = false;
         let fresh = self.fresh.get(..count).unwrap_or(&[]).iter().rev();
         for (place, entry) in self.entries.iter_mut().skip(kept).zip(fresh) {
             *place = *entry;
             hash = mix(hash, entry.ip);
             place.hash = hash;
+            place.bp_matters = needed;
+            needed = place.needs_inner_bp();
             signal |= entry.ip & INTERRUPTED != 0;
         }
         self.crossed_signal |= signal;
@@ -366,9 +400,9 @@ impl<W: Words> Walker<'_, W> {
         } else {
             (at.ip & !INTERRUPTED).wrapping_add(1)
         };
-        let (cfa, bp_at) = match self.rules.rule(ip, self.objects) {
-            Rule::Sp { offset, saved } => (at.sp.wrapping_add(u64::from(offset)), saved),
-            Rule::Bp { offset, saved } => (at.bp.wrapping_add(u64::from(offset)), saved),
+        let (cfa, bp_at, based_on_bp) = match self.rules.rule(ip, self.objects) {
+            Rule::Sp { offset, saved } => (at.sp.wrapping_add(u64::from(offset)), saved, false),
+            Rule::Bp { offset, saved } => (at.bp.wrapping_add(u64::from(offset)), saved, true),
             other => return self.step_rare(at, other),
         };
         // Both words that are read lie in [at.sp, cfa), below the stack's end.
@@ -390,13 +424,18 @@ impl<W: Words> Walker<'_, W> {
             return Step::End(End::Complete);
         }
         let value = if bp_at == 0 { ip } else { bp };
+        let from = From {
+            based_on_bp,
+            bp_restored: bp_at != 0,
+        };
         Step::Caller(Entry {
             sp: cfa,
             ip,
             bp,
             word,
             value,
-            hash: 0,
+            from,
+            ..Entry::default()
         })
     }
 
@@ -425,7 +464,11 @@ impl<W: Words> Walker<'_, W> {
                     bp,
                     word: at.bp,
                     value: bp,
-                    hash: 0,
+                    from: From {
+                        based_on_bp: true,
+                        bp_restored: true,
+                    },
+                    ..Entry::default()
                 })
             }
             Rule::Signal => {
@@ -450,10 +493,138 @@ impl<W: Words> Walker<'_, W> {
                     bp,
                     word,
                     value: bp,
-                    hash: 0,
+                    from: From {
+                        based_on_bp: true,
+                        bp_restored: true,
+                    },
+                    ..Entry::default()
                 })
             }
             _ => Step::End(End::Stuck),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A memo as a row has it: zeroed memory of its own mapping.
+    fn memo() -> &'static mut Memo {
+        let place = crate::shadow::map_new::<Memo>().expect("memory");
+        // SAFETY: zeroed memory is a valid memo, and nobody else has it.
+        unsafe { &mut *place }
+    }
+
+    struct Twins {
+        rules: RuleCache,
+        objects: Objects,
+        stacks: Stacks,
+        /// Kept from walk to walk.
+        kept: &'static mut Memo,
+        /// Forgets after each walk: the naive twin.
+        naive: &'static mut Memo,
+        compared: u32,
+        whole: u32,
+    }
+
+    impl Twins {
+        fn new() -> Self {
+            let stacks = Stacks::default();
+            stacks.find_own(crate::os::thread_id(), Registers::here().sp);
+            let (rules, objects) = (RuleCache::new(), Objects::new());
+            Twins {
+                rules,
+                objects,
+                stacks,
+                kept: memo(),
+                naive: memo(),
+                compared: 0,
+                whole: 0,
+            }
+        }
+
+        #[inline(never)]
+        fn compare(&mut self) {
+            let start = Registers::here();
+            let Twins {
+                rules,
+                objects,
+                stacks,
+                kept,
+                naive,
+                ..
+            } = self;
+            naive.reset();
+            let expect = naive.walk(start, stacks, rules, objects, &OwnStack);
+            let got = kept.walk(start, stacks, rules, objects, &OwnStack);
+            assert_eq!(
+                (got.hash, got.len, got.end),
+                (expect.hash, expect.len, expect.end)
+            );
+            for i in 0..got.len {
+                assert_eq!(kept.frame(i), naive.frame(i), "frame {i} of {}", got.len);
+            }
+            self.compared += 1;
+            self.whole += u32::from(got.end == End::Complete);
+        }
+    }
+
+    /// Goes up and down the stack in a random way, through two functions with
+    /// frames of their own, and compares at every turn.
+    fn wander(twins: &mut Twins, random: &mut u64, depth: u32) {
+        for _ in 0..3 {
+            *random = random
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            match *random >> 33 & 7 {
+                0..=2 if depth < 90 => wander(twins, random, depth + 1),
+                3..=4 if depth < 90 => {
+                    let mut space = [0u64; 20];
+                    std::hint::black_box(&mut space);
+                    [1, 2].iter().for_each(|_| wander(twins, random, depth + 2));
+                    std::hint::black_box(&mut space);
+                }
+                5 => twins.compare(),
+                6 => {
+                    twins.compare();
+                    return;
+                }
+                _ => twins.compare(),
+            }
+            if twins.compared > 20_000 {
+                return;
+            }
+        }
+    }
+
+    #[test]
+    fn a_walk_with_the_memo_is_a_walk_without_it() {
+        let mut twins = Twins::new();
+        let mut random = 1;
+        while twins.compared < 20_000 {
+            wander(&mut twins, &mut random, 0);
+        }
+        assert!(
+            twins.whole > 1000 && twins.compared - twins.whole > 1000,
+            "both kinds were met"
+        );
+    }
+
+    #[test]
+    fn the_same_stack_again_is_known_without_a_hash() {
+        let mut twins = Twins::new();
+        for round in 0..3 {
+            let Twins {
+                rules,
+                objects,
+                stacks,
+                kept,
+                ..
+            } = &mut twins;
+            let walked = kept.walk(Registers::here(), stacks, rules, objects, &OwnStack);
+            assert_eq!(walked.same_as, if round == 0 { 0 } else { 7 });
+            kept.set_context(7);
         }
     }
 }

@@ -16,16 +16,17 @@
 //! still wants the blocks.
 //!
 //! *What it goes with.* Most bytes are often in a `String` or a `Vec<u8>` that a
-//! value of the program owns. So the largest type of the program or of a
-//! dependency that grew is named too, at best one that grew by about as many blocks.
+//! value of the program owns. So where the pair is of one of Rust's own types, or of
+//! a dependency's, one of the program's is named too: at best one that grew by
+//! about as many blocks, and of those the one with most settled bytes.
 
-use crate::partition::names::age;
+use crate::partition::names::{age, lifetime, program_crates};
 use crate::partition::product::{PairMap, pair_key};
 use crate::partition::{Heap, NONE, UNKNOWN, by};
 use crate::render::number::{bytes, counted};
 use endler_snapshot::{Nanos, PhaseId, Tick, TypeRow};
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// Blocks younger than the time between the snapshots over this do not count
@@ -39,8 +40,8 @@ pub struct GrowthRow {
     pub type_name: String,
     /// The site's name.
     pub site: String,
-    /// Whether the type is, or holds, one of the program or of a dependency.
-    pub own_type: bool,
+    /// Whose type it is, or holds.
+    pub owner: TypeOwner,
     /// Blocks more than before.
     pub count: i64,
     /// Bytes more than before.
@@ -56,12 +57,24 @@ pub struct GrowthRow {
     pub phase: String,
 }
 
+/// Whose a type is. Of several that a name mentions the last in this order counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TypeOwner {
+    /// A primitive or a type of Rust's own libraries, or nothing is known of it.
+    #[default]
+    Rust,
+    /// Of a dependency; or of the program, where no `main` tells its crate.
+    Dependency,
+    /// Of the crate that the program's `main` is in.
+    Program,
+}
+
 /// What grew most between two snapshots. `Display` gives the sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Growth {
     /// The pair that grew most.
     pub row: GrowthRow,
-    /// The largest pair of an own type that grew, if `row` is not one itself.
+    /// The pair that `row` goes with; see the module's docs.
     pub along: Option<GrowthRow>,
     /// The phase at the first snapshot, if it was another than at the second.
     pub since_phase: Option<String>,
@@ -75,16 +88,13 @@ pub struct Growth {
 pub fn growth(before: Heap<'_>, after: Heap<'_>) -> Option<Growth> {
     let rows = growth_rows(before, after);
     let row = rows.iter().find(|row| row.size > 0)?.clone();
-    let mut own: Vec<&GrowthRow> = rows
+    let grew = rows
         .iter()
-        .filter(|other| other.own_type && other.size > 0 && other.count > 0)
-        .collect();
-    own.sort_by_key(|other| !alike(row.count, other.count));
-    let along = if row.own_type {
-        None
-    } else {
-        own.first().map(|&other| other.clone())
-    };
+        .filter(|other| other.owner > row.owner && other.size > 0 && other.count > 0);
+    // The rows are in order, and of equal keys the first is taken.
+    let along = grew
+        .min_by_key(|other| (Reverse(other.owner), !alike(row.count, other.count)))
+        .cloned();
     let phase = |heap: Heap<'_>| {
         let process = &heap.image().process;
         heap.image()
@@ -140,7 +150,7 @@ pub fn growth_rows(before: Heap<'_>, after: Heap<'_>) -> Vec<GrowthRow> {
                     .clock
                     .age(now.first_since.unwrap_or(now.first)),
                 phase: now.phase(after),
-                own_type: now.own_type,
+                owner: now.owner,
                 type_name,
                 site,
             }
@@ -172,7 +182,7 @@ struct Tally {
     first_since: Option<Tick>,
     /// Blocks born after the first snapshot, by phase.
     phases: Vec<(PhaseId, u64)>,
-    own_type: bool,
+    owner: TypeOwner,
 }
 
 const EMPTY: Tally = Tally {
@@ -182,7 +192,7 @@ const EMPTY: Tally = Tally {
     first: Tick(u32::MAX),
     first_since: None,
     phases: Vec::new(),
-    own_type: false,
+    owner: TypeOwner::Rust,
 };
 
 impl Tally {
@@ -223,11 +233,14 @@ fn tally(heap: Heap<'_>, young: Nanos, since: Option<Tick>) -> BTreeMap<(String,
             tally.birth(born, phases.get(block).copied().unwrap_or_default());
         }
     }
+    let program = program_crates(heap);
     pairs
         .into_iter()
         .map(|(pair, mut tally)| {
             let (class, site) = ((pair >> 32) as u32, pair as u32);
-            tally.own_type = types.type_row(class).is_some_and(|row| is_own(heap, row));
+            tally.owner = types
+                .type_row(class)
+                .map_or(TypeOwner::Rust, |row| owner(heap, &program, row));
             (
                 (
                     types.name(class).into_owned(),
@@ -239,17 +252,22 @@ fn tally(heap: Heap<'_>, young: Nanos, since: Option<Tick>) -> BTreeMap<(String,
         .collect()
 }
 
-/// Whether a type is, or holds, one that is not of Rust's own libraries.
-fn is_own(heap: Heap<'_>, row: TypeRow) -> bool {
+/// Whose a type is, or whose it holds.
+fn owner(heap: Heap<'_>, program: &BTreeSet<&str>, row: TypeRow) -> TypeOwner {
     // `Raw in crawl::parse` and `unknown in crawl::parse` name a function.
     if matches!(heap.str(row.holder), "" | UNKNOWN | "Raw") {
-        return false;
+        return TypeOwner::Rust;
     }
     let text = match heap.str(row.held) {
         "" => heap.str(row.name),
         held => held,
     };
-    crates(text).any(|name| !matches!(name, "core" | "alloc" | "std" | "hashbrown"))
+    let owner = |name| match name {
+        "core" | "alloc" | "std" | "hashbrown" => TypeOwner::Rust,
+        name if program.contains(name) => TypeOwner::Program,
+        _ => TypeOwner::Dependency,
+    };
+    crates(text).map(owner).max().unwrap_or_default()
 }
 
 /// The first segments of all paths in a type's name.
@@ -292,7 +310,7 @@ impl fmt::Display for Growth {
         write!(f, "`{}` grew by {}", row.type_name, amount(row))?;
         match (&self.since_phase, self.elapsed) {
             (Some(phase), _) => write!(f, " since phase `{phase}`")?,
-            (None, Some(elapsed)) => write!(f, " in {}", age(elapsed))?,
+            (None, Some(elapsed)) => write!(f, " in {}", lifetime(elapsed))?,
             (None, None) => {}
         }
         write!(f, ": allocated {}, oldest {}", site(row), age(row.oldest))?;

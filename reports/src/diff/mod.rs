@@ -7,7 +7,7 @@
 mod growth;
 mod subtract;
 
-pub use growth::{Growth, GrowthRow, growth, growth_rows};
+pub use growth::{Growth, GrowthRow, TypeOwner, growth, growth_rows};
 pub use subtract::{Diff, DiffRow, Point, subtract};
 
 use crate::partition::{By, Heap, Partition};

@@ -50,6 +50,13 @@ impl<'w> Object<'w> {
         Ok(self)
     }
 
+    /// Writes a key and a text, which [`Object::field`] would copy.
+    pub fn text(&mut self, key: &str, value: &str) -> io::Result<&mut Self> {
+        self.key(key)?;
+        serde_json::to_writer(&mut *self.out, value)?;
+        Ok(self)
+    }
+
     /// Writes a key and an object that `fill` fills.
     pub fn object(
         &mut self,

@@ -1,8 +1,7 @@
 //! `report --json` and `report --by id --json`.
 
 use super::Object;
-use crate::partition::names::site_name;
-use crate::partition::{By, Heap, Identity, Partition, Set};
+use crate::partition::{By, Heap, Identity, Partition, Set, by};
 use crate::render::Coverage;
 use endler_snapshot::{Evidence, Nanos};
 use std::io::{self, Write};
@@ -95,8 +94,8 @@ fn holder_and_type(
         "" => crate::partition::UNKNOWN,
         holder => holder,
     };
-    out.field("holder", holder)?
-        .field("type", heap.str(row.held))?;
+    out.text("holder", holder)?
+        .text("type", heap.str(row.held))?;
     Ok(())
 }
 
@@ -108,23 +107,24 @@ fn identity(
     top: Option<usize>,
 ) -> io::Result<()> {
     let heap = of.set().heap();
+    let sites = (by::SITE.classify)(heap);
     let rows = (0..of.len().min(top.unwrap_or(usize::MAX))).filter_map(|i| of.row(i));
     object.rows(key, rows, |out, row| {
         let block = row.block.index();
         let blocks = &heap.image().blocks;
         let addr = blocks.addr.get(block).copied().unwrap_or_default();
-        out.field("address", addr.to_string())?
+        out.text("address", &addr.to_string())?
             .field(
                 "serial",
                 blocks.serial.get(block).copied().unwrap_or_default().0,
             )?
             .field("size", row.size.0)?
-            .field("name", heap.type_name(block))?;
+            .text("name", heap.type_name(block))?;
         holder_and_type(out, heap, heap.type_row(block))?;
-        out.field("evidence", heap.evidence(block).as_str())?
+        out.text("evidence", heap.evidence(block).as_str())?
             // Edges are not recorded, so no block knows through what it is held.
             .field("via", Vec::<String>::new())?
-            .field("site", site_name(heap, heap.context(block)))?
+            .text("site", &sites.name(sites.of_block(block)))?
             .field("age_seconds", seconds(heap.age(block)))?;
         Ok(())
     })?;

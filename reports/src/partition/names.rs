@@ -2,6 +2,7 @@
 
 use super::Heap;
 use endler_snapshot::{ContextId, FrameId, LineOwner, Nanos, SourceLine};
+use std::collections::BTreeSet;
 
 /// A missing value.
 pub const NONE: &str = "(none)";
@@ -10,9 +11,14 @@ pub const NONE: &str = "(none)";
 pub const UNKNOWN: &str = "unknown";
 
 /// `crawl::Spider::parse at examples/crawl.rs:123`; less where less is known.
+///
+/// It is a place in the source, so the function stands without the generic
+/// arguments that it was compiled for, and a dependency's file without where
+/// cargo keeps it: names match between machines.
 #[must_use]
 pub(crate) fn line_name(heap: Heap<'_>, line: &SourceLine) -> String {
-    let (function, file) = (heap.str(line.function), heap.str(line.file));
+    let function = without_arguments(heap.str(line.function));
+    let file = short_file(heap.str(line.file));
     match (function, file, line.line) {
         ("", "", _) => String::new(),
         (function, "", _) => function.to_string(),
@@ -20,6 +26,60 @@ pub(crate) fn line_name(heap: Heap<'_>, line: &SourceLine) -> String {
         (function, file, 0) => format!("{function} at {file}"),
         (function, file, line) => format!("{function} at {file}:{line}"),
     }
+}
+
+/// `tokio::task::poll` of `tokio::task::poll<crawl::visit, ()>`.
+fn without_arguments(function: &str) -> &str {
+    let mut depth = 0;
+    for (at, c) in function.char_indices().rev() {
+        match c {
+            '>' if function[..at].ends_with('-') => {}
+            '>' => depth += 1,
+            '<' => depth -= 1,
+            _ => {}
+        }
+        if depth == 0 {
+            let name = if c == '<' { &function[..at] } else { function };
+            let name = name.trim_end_matches(':');
+            return if name.is_empty() { function } else { name };
+        }
+    }
+    function
+}
+
+/// `tokio-1.54.1/src/lib.rs` of a file in cargo's registry, `library/core/src/…`
+/// of one of Rust's own, and any other file as it is.
+fn short_file(file: &str) -> &str {
+    let registry = || {
+        file.split_once("/registry/src/")?
+            .1
+            .split_once('/')
+            .map(|(_, file)| file)
+    };
+    let rustc = || {
+        let (_, below) = file.split_once("/rustc/")?;
+        below.find("library/").map(|at| &below[at..])
+    };
+    if !file.starts_with('/') {
+        return file;
+    }
+    registry().or_else(rustc).unwrap_or(file)
+}
+
+/// The crates that a `main` function is in.
+#[must_use]
+pub(crate) fn program_crates(heap: Heap<'_>) -> BTreeSet<&str> {
+    let lines = heap
+        .image()
+        .resolution
+        .as_ref()
+        .map_or(&[][..], |r| &r.lines);
+    let main = |line: &SourceLine| {
+        let krate = heap.str(line.krate);
+        let rest = heap.str(line.function).strip_prefix(krate)?;
+        (rest == "::main" && line.owner == LineOwner::User).then_some(krate)
+    };
+    lines.iter().filter_map(main).collect()
 }
 
 /// `crawl+0x1a2b3`: the ELF file's name and the address within it, as
@@ -127,5 +187,57 @@ pub(crate) fn lifetime(mean: Nanos) -> String {
         1_000_000..1_000_000_000 => scaled(1e6, "ms"),
         1_000_000_000..60_000_000_000 => scaled(1e9, "s"),
         _ => age(mean),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn functions_stand_without_what_they_were_compiled_for() {
+        let check = |name: &str, expect: &str| assert_eq!(without_arguments(name), expect);
+        check("crawl::parse", "crawl::parse");
+        check("crawl::parse<u8>", "crawl::parse");
+        check(
+            "a::Core::poll::{closure#0}<a::B<C>, D>",
+            "a::Core::poll::{closure#0}",
+        );
+        check("a::call<fn(u8) -> u8>", "a::call");
+        check("a::call<fn(u8) -> Vec<u8>>", "a::call");
+        check("a::<u8>::b", "a::<u8>::b");
+        check("<a as b>", "<a as b>");
+        check("a>", "a>");
+        check("", "");
+    }
+
+    #[test]
+    fn files_stand_without_where_cargo_keeps_them() {
+        let check = |file: &str, expect: &str| assert_eq!(short_file(file), expect);
+        check("examples/crawl.rs", "examples/crawl.rs");
+        check("/home/a/crawl/src/main.rs", "/home/a/crawl/src/main.rs");
+        check(
+            "/home/a/.cargo/registry/src/index.crates.io-1949/tokio-1.54.1/src/lib.rs",
+            "tokio-1.54.1/src/lib.rs",
+        );
+        check(
+            "/rustc/59807616/library/core/src/ops/function.rs",
+            "library/core/src/ops/function.rs",
+        );
+    }
+
+    #[test]
+    fn ages_and_lifetimes() {
+        let check = |seconds: f64, expect: [&str; 2]| {
+            let nanos = Nanos((seconds * 1e9) as u64);
+            assert_eq!([age(nanos), lifetime(nanos)], expect);
+        };
+        check(0.0, ["0s", "0.0us"]);
+        check(0.0123, ["0s", "12ms"]);
+        check(2.26, ["2s", "2.3s"]);
+        check(59.9, ["59s", "60s"]);
+        check(245.0, ["4m05s", "4m05s"]);
+        check(12_000.0, ["3h20m", "3h20m"]);
+        check(187_200.0, ["2d04h", "2d04h"]);
     }
 }

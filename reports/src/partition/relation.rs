@@ -115,19 +115,19 @@ impl By {
     /// Whether the one relation is `id`, which lists blocks.
     #[must_use]
     pub fn is_id(&self) -> bool {
-        matches!(self.0[..], [r] if std::ptr::eq(r, by::ID))
+        matches!(self.0[..], [r] if r.word == by::ID.word)
     }
 
     /// Whether rows name single blocks, which no other snapshot has.
     #[must_use]
     pub fn names_blocks(&self) -> bool {
-        self.0.iter().any(|r| std::ptr::eq(*r, by::ID))
+        self.0.iter().any(|r| r.word == by::ID.word)
     }
 
     /// Whether rows are types.
     #[must_use]
     pub fn is_type(&self) -> bool {
-        matches!(self.0[..], [r] if std::ptr::eq(r, by::TYPE))
+        matches!(self.0[..], [r] if r.word == by::TYPE.word)
     }
 
     /// The word of the command line: `type`, `type&age`.
@@ -175,12 +175,7 @@ impl From<&'static Relation> for By {
 
 impl PartialEq for By {
     fn eq(&self, other: &Self) -> bool {
-        self.0.len() == other.0.len()
-            && self
-                .0
-                .iter()
-                .zip(&other.0)
-                .all(|(a, b)| std::ptr::eq(*a, *b))
+        self.0.len() == other.0.len() && self.0.iter().zip(&other.0).all(|(a, b)| a.word == b.word)
     }
 }
 

@@ -142,13 +142,18 @@ impl<'a> Coverage<'a> {
             )?;
         }
         if figures.truncated > 0 || figures.stuck > 0 {
-            writeln!(
-                f,
-                "Of {}, {} cut at the depth limit and {} ended at code without unwind information.",
-                counted(image.contexts.len() as u64, "stack"),
-                were(figures.truncated),
-                thousands(figures.stuck),
-            )?;
+            write!(f, "Of {}", counted(image.contexts.len() as u64, "stack"))?;
+            if figures.truncated > 0 {
+                write!(f, ", {} cut at the depth limit", were(figures.truncated))?;
+            }
+            if figures.stuck > 0 {
+                write!(
+                    f,
+                    ", {} ended at code without unwind information",
+                    thousands(figures.stuck)
+                )?;
+            }
+            writeln!(f, ".")?;
         }
         Ok(())
     }
@@ -214,13 +219,26 @@ impl fmt::Display for Coverage<'_> {
             "" => "the process",
             name => name,
         };
-        write!(
-            f,
-            "{name} (pid {}): {} live, {}",
-            process.pid,
-            counted(self.all.count, "block"),
-            bytes(self.all.size)
-        )?;
+        write!(f, "{name} (pid {}): ", process.pid)?;
+        match self.heap.len() as u64 {
+            all if self.all.count == all => {
+                write!(
+                    f,
+                    "{} live, {}",
+                    counted(all, "block"),
+                    bytes(self.all.size)
+                )?;
+            }
+            all => {
+                let count = thousands(self.all.count);
+                write!(
+                    f,
+                    "{count} of {} live, {}",
+                    counted(all, "block"),
+                    bytes(self.all.size)
+                )?;
+            }
+        }
         let phase = image
             .phases
             .get(process.phase.index())

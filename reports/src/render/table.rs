@@ -12,11 +12,16 @@ pub const WIDTH: usize = 100;
 /// Joins the numbers of a row with its name. Lines of the name keep their own
 /// lines, below each other, and long ones are wrapped.
 pub(super) fn with_name(numbers: &str, name: &str) -> String {
+    with_name_within(WIDTH, numbers, name)
+}
+
+/// [`with_name`] for lines of `width`.
+pub(super) fn with_name_within(width: usize, numbers: &str, name: &str) -> String {
     let indent = numbers.chars().count();
     let mut lines = name.split('\n');
     let first = format!("{numbers}{}", lines.next().unwrap_or(""));
-    let mut out = wrap(&first, WIDTH, 0, indent);
-    out.extend(lines.flat_map(|line| wrap(line, WIDTH, indent, indent)));
+    let mut out = wrap(&first, width, 0, indent);
+    out.extend(lines.flat_map(|line| wrap(line, width, indent, indent)));
     out.join("\n")
 }
 

@@ -1,7 +1,7 @@
 //! The table of totals. It is ours; Heapy has none.
 
 use super::page::Listing;
-use super::table::{header, with_name};
+use super::table::{WIDTH, header, with_name_within};
 use crate::partition::names::lifetime;
 use crate::totals::{Sum, Totals};
 
@@ -21,7 +21,7 @@ impl Listing for Totals {
         format!(
             "Totals since the start: {} allocations of {} bytes = {} live ({} bytes) + {} freed ({} bytes) \
              + {} moved by realloc ({} bytes).\n\
-             Mean is the mean lifetime of the freed blocks; <1s is the share of them that lived less than a second.",
+             Mean is the mean lifetime of the freed blocks; <1s is the percentage of them that lived less than a second.",
             allocated.count,
             allocated.size,
             live.count,
@@ -60,6 +60,7 @@ impl Listing for Totals {
             row.live.count,
             row.live.size,
         );
-        with_name(&numbers, &row.name)
+        // Beside so many numbers a name needs more room than Heapy gives it.
+        with_name_within(numbers.len() + WIDTH / 2, &numbers, &row.name)
     }
 }

@@ -202,7 +202,7 @@ pub(super) fn matching(function: &Function) -> Option<Match> {
     };
     let hasher = hasher_at
         .filter(|_| entry.family == Family::Table && NAMES_HASHER.contains(&base))
-        .filter(|&at| at < name.shown_args(name.root()).len())
+        .filter(|&at| args.get(at).is_some_and(|&a| !name.is_default(a)))
         .and_then(arg);
     let content_size = match entry.content {
         Content::First => function.generics.first().and_then(|g| g.size),

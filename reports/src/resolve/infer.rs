@@ -63,6 +63,17 @@ pub(super) struct Rules<'f> {
 /// How far out the allocator's entry can stand.
 const MAX_ALLOCATOR_STEPS: usize = 64;
 
+/// Functions that do nothing but call the allocator. In optimised code they may
+/// be all that is left of the way to it.
+const LEAVES: [(&str, &[&str]); 3] = [
+    (
+        "alloc::raw_vec",
+        &["finish_grow", "try_allocate_in", "shrink_unchecked"],
+    ),
+    ("alloc::boxed", &["box_new_uninit", "exchange_malloc"]),
+    ("hashbrown::raw::alloc::inner", &["do_alloc"]),
+];
+
 /// Code that comes between a container and what only uses it: what stands
 /// further out says nothing about the content.
 const USERS: [&str; 7] = [
@@ -106,8 +117,10 @@ impl<'f> Rules<'f> {
     }
 
     /// The first step outside the allocator: behind the outermost of
-    /// `alloc::alloc`'s functions and rustc's shims, whatever wrappers around
-    /// the allocator stand below them, or behind the profiler's own code.
+    /// `alloc::alloc`'s functions and rustc's shims, or at the first function
+    /// that does nothing but call them, whatever wrappers around the allocator
+    /// stand below; else behind the profiler's own code. All of these are
+    /// leaves: they are not on the stack but for this very allocation.
     pub(super) fn start(&self, steps: &[Step]) -> usize {
         let mut start = 0;
         for (i, step) in steps.iter().enumerate().take(MAX_ALLOCATOR_STEPS) {
@@ -118,6 +131,9 @@ impl<'f> Rules<'f> {
             let own = function.owner == LineOwner::Profiler && i == start;
             if entry || own {
                 start = i + 1;
+            } else if is_leaf(function) {
+                start = i;
+                break;
             }
         }
         start
@@ -234,6 +250,14 @@ fn is_shim(function: &Function) -> bool {
                 .strip_suffix(s)
                 .is_some_and(|p| p.ends_with("::"))
         })
+}
+
+/// Whether the function does nothing but call the allocator.
+fn is_leaf(function: &Function) -> bool {
+    let base = function.name.split('<').next().unwrap_or_default();
+    LEAVES
+        .iter()
+        .any(|(module, names)| function.module == *module && names.contains(&base))
 }
 
 fn birth(matched: &Match, line: Line, evidence: Evidence) -> Typed {

@@ -70,22 +70,18 @@ pub(super) const SHIMS: [&str; 4] = [
 
 /// The owner of a function, by its crate (empty if unknown) and name.
 pub(super) fn of(krate: &str, name: &str, is_rust: bool) -> LineOwner {
-    if STD.contains(&krate) {
+    let is_shim = SHIMS.contains(&name)
+        || ["__rdl_", "__rg_", "__rustc::"]
+            .iter()
+            .any(|prefix| name.starts_with(prefix));
+    let stem = name.trim_start_matches("__GI_").trim_start_matches('_');
+    let starts = (!is_rust || krate.is_empty()) && RUNTIME.contains(&stem);
+    if STD.contains(&krate) || is_shim || starts {
         LineOwner::Std
     } else if CONTAINERS.contains(&krate) {
         LineOwner::Container
     } else if PROFILER.contains(&krate) {
         LineOwner::Profiler
-    } else if SHIMS.contains(&name)
-        || ["__rdl_", "__rg_", "__rustc::"]
-            .iter()
-            .any(|p| name.starts_with(p))
-    {
-        LineOwner::Std
-    } else if (!is_rust || krate.is_empty())
-        && RUNTIME.contains(&name.trim_start_matches("__GI_").trim_start_matches('_'))
-    {
-        LineOwner::Std
     } else {
         LineOwner::User
     }

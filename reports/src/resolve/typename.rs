@@ -92,9 +92,10 @@ impl<'t> TypeName<'t> {
         }
     }
 
-    /// The generic arguments of a path's last segment without default ones.
-    pub(super) fn shown_args(&self, id: NodeId) -> &[NodeId] {
-        print::without_defaults(self, self.args(id))
+    /// Whether this is an argument that tables leave out: the allocator
+    /// `Global`, std's or hashbrown's default hasher.
+    pub(super) fn is_default(&self, id: NodeId) -> bool {
+        print::is_default(self, id)
     }
 
     /// The element of a slice or array type, and whether it is an array.

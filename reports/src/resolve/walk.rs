@@ -152,20 +152,24 @@ fn push<'a>(
         let from = queries.partition_point(|q| q.address < begin);
         let to = queries.partition_point(|q| q.address < end);
         for query in queries.get_mut(from..to).unwrap_or(&mut []) {
+            // Aliases of one assembler function overlap: the first counts.
+            if call.called.is_none() && !query.calls.is_empty() {
+                continue;
+            }
             hit = true;
             if query.calls.len() < MAX_CALLS {
                 query.calls.push(call);
             }
         }
     };
-    if let Some(value) = raw.ranges.clone() {
+    if let Some(value) = raw.ranges {
         if let Ok(Some(mut ranges)) = units.dwarf.attr_ranges(unit, value) {
             while let Ok(Some(range)) = ranges.next() {
                 add(range.begin, range.end);
             }
         }
-    } else if let (Some(low), Some(high)) = (raw.low, raw.high.clone()) {
-        let end = match units.dwarf.attr_address(unit, high.clone()) {
+    } else if let (Some(low), Some(high)) = (raw.low, raw.high) {
+        let end = match units.dwarf.attr_address(unit, high) {
             Ok(Some(end)) => Some(end),
             _ => high.udata_value().map(|size| low.saturating_add(size)),
         };

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 /// the parts from `@` and from `#` can be left out. `TYPE` is a type name such as
 /// `Vec<crawl::Page>`, whose holder is what stands before `<`; `?` is an unknown
 /// type. `SITE` is `function at file:line`. The clock ticks milliseconds.
-pub fn image(lines: &str) -> Image {
+pub(crate) fn image(lines: &str) -> Image {
     let mut make = Make::new();
     for line in lines.lines().map(str::trim).filter(|line| !line.is_empty()) {
         make.block(line);
@@ -20,7 +20,7 @@ pub fn image(lines: &str) -> Image {
 }
 
 /// The tick of the copy: late enough for two hours of age.
-pub const NOW: u32 = 7_200_000;
+pub(crate) const NOW: u32 = 7_200_000;
 
 struct Make {
     image: Image,

@@ -1,6 +1,12 @@
 //! The births of every covered container, each with the names its blocks must
 //! get. Names of user types come from `std::any::type_name`.
 
+#![allow(
+    clippy::vec_init_then_push,
+    clippy::reserve_after_initialization,
+    reason = "these are the births that are tested"
+)]
+
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap, HashSet, LinkedList, VecDeque};
@@ -13,33 +19,39 @@ use std::sync::Arc;
 use super::recorder::{Record, blocks_of};
 
 /// A block of a case and the name it must get.
-pub struct Case {
-    pub what: &'static str,
-    pub blocks: Vec<Record>,
+pub(crate) struct Case {
+    pub(crate) what: &'static str,
+    pub(crate) blocks: Vec<Record>,
     /// Expected names, sorted.
-    pub names: Vec<String>,
+    pub(crate) names: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Page {
-    pub id: u64,
-    pub words: [u32; 6],
+pub(crate) struct Page {
+    pub(crate) id: u64,
+    pub(crate) words: [u32; 6],
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Leg {
-    pub id: u64,
-    pub words: [u32; 6],
+pub(crate) struct Leg {
+    pub(crate) id: u64,
+    pub(crate) words: [u32; 6],
 }
 
 #[derive(Clone, Debug)]
-pub enum Event<T> {
+pub(crate) enum Event<T> {
     Clicked(T),
     Halt,
 }
 
-pub trait Rule {
+pub(crate) trait Rule {
     fn check(&self) -> usize;
+}
+
+impl Rule for Leg {
+    fn check(&self) -> usize {
+        self.words.len()
+    }
 }
 
 impl Rule for Page {
@@ -49,7 +61,7 @@ impl Rule for Page {
 }
 
 #[inline(never)]
-pub fn page(id: u64) -> Page {
+pub(crate) fn page(id: u64) -> Page {
     Page {
         id: black_box(id),
         words: [id as u32; 6],
@@ -57,7 +69,7 @@ pub fn page(id: u64) -> Page {
 }
 
 #[inline(never)]
-pub fn leg(id: u64) -> Leg {
+pub(crate) fn leg(id: u64) -> Leg {
     Leg {
         id: black_box(id),
         words: [id as u32; 6],
@@ -66,7 +78,7 @@ pub fn leg(id: u64) -> Leg {
 
 /// The name of `T` by the tables' rules, from the compiler's own: std
 /// containers short.
-pub fn name<T: ?Sized>() -> String {
+pub(crate) fn name<T: ?Sized>() -> String {
     let mut name = std::any::type_name::<T>().to_owned();
     for long in [
         "alloc::boxed::Box",
@@ -100,10 +112,10 @@ macro_rules! cases {
     ($($what:literal: $make:expr => [$($name:expr),* $(,)?];)*) => {{
         let mut all = Vec::new();
         $({
-            // The line keeps the optimiser from merging the closures of two
+            // The text keeps the optimiser from merging the closures of two
             // cases whose code is the same but for the types.
             let blocks = blocks_of(|| {
-                black_box(line!() as usize * 1000 + column!() as usize);
+                black_box($what);
                 $make
             });
             let mut names: Vec<String> = vec![$($name.into()),*];
@@ -114,7 +126,7 @@ macro_rules! cases {
     }};
 }
 
-pub fn vectors() -> Vec<Case> {
+pub(crate) fn vectors() -> Vec<Case> {
     let pages = vec![page(1), page(2), page(3)];
     cases! {
         "Vec::with_capacity": Vec::<Page>::with_capacity(black_box(3)) => [of::<Page>("Vec")];
@@ -155,11 +167,24 @@ pub fn vectors() -> Vec<Case> {
         "chars": text().chars().collect::<Vec<char>>() => ["Vec<char>"];
         "sorted keys": { let mut v: Vec<u64> = pages.iter().map(|p| p.id).collect(); v.sort(); v } => ["Vec<u64>"];
         "unzip": pages.iter().map(|p| (p.id, p.clone())).unzip::<u64, Page, Vec<_>, Vec<_>>() => ["Vec<u64>", of::<Page>("Vec")];
+        "nested generic": vec![HashMap::<u8, Option<Box<Page>>>::new(); black_box(2)] => [format!("Vec<HashMap<u8, core::option::Option<{}>>>", of::<Page>("Box"))];
+        "Vec of dyn + Send": { let mut v: Vec<Box<dyn Rule + Send>> = Vec::new(); v.push(Box::new(page(1))); v } => ["Vec<Box<dyn truth::cases::Rule + core::marker::Send>>".to_owned(), of::<Page>("Box")];
+        "Vec of dyn Fn": { let mut v: Vec<Box<dyn Fn(u8, &str) -> u64>> = Vec::new(); v.push(boxed_function()); v } => ["Vec<Box<dyn core::ops::function::Fn<(u8, &str), Output=u64>>>", "Box<truth::cases::boxed_function::{closure_env#0}>"];
+        "Vec of arrays": vec![[page(1), page(2)]; black_box(2)] => [of::<[Page; 2]>("Vec")];
+        "Vec of pointers": vec![&raw const pages[0]; black_box(2)] => [of::<*const Page>("Vec")];
+        "Vec of mutable references": { let mut v = Vec::new(); v.push(Box::leak(Box::new(page(1)))); v } => [of::<&mut Page>("Vec"), of::<Page>("Box")];
+        "Vec of const generics": vec![Ring::<4, true> { items: [1; 4] }; black_box(2)] => [of::<Ring<4, true>>("Vec")];
+        "Vec in a generic function": collected::<Leg>(&[leg(1), leg(2)]) => [of::<Leg>("Vec")];
+        "Vec of Rc": { let mut v = Vec::new(); v.push(Rc::new(RefCell::new(page(1)))); v } => [of::<Rc<RefCell<Page>>>("Vec"), of::<RefCell<Page>>("Rc")];
+        "flat_map": pages.iter().flat_map(|p| p.words).collect::<Vec<u32>>() => ["Vec<u32>"];
+        "chunks": pages.chunks(2).map(<[Page]>::to_vec).collect::<Vec<_>>() => [of::<Vec<Page>>("Vec"), of::<Page>("Vec"), of::<Page>("Vec")];
+        "split of a str": text().split(' ').collect::<Vec<_>>() => ["Vec<&str>"];
+        "split into Strings": text().split(' ').take(2).map(str::to_owned).collect::<Vec<_>>() => ["Vec<String>", "String", "String"];
         "into_iter kept": pages.clone().into_iter() => [of::<Page>("Vec")];
     }
 }
 
-pub fn boxes() -> Vec<Case> {
+pub(crate) fn boxes() -> Vec<Case> {
     let pages = vec![page(1), page(2), page(3)];
     cases! {
         "Box::new": Box::new(page(1)) => [of::<Page>("Box")];
@@ -173,11 +198,11 @@ pub fn boxes() -> Vec<Case> {
         "Box<tuple>": Box::new((page(1), black_box(2u8))) => [of::<(Page, u8)>("Box")];
         "Box<[T]> of a slice": Box::<[Page]>::from(&pages[..]) => [of::<[Page]>("Box")];
         "Box<[T]> cloned": { let b: Box<[Page]> = pages.clone().into(); let c = b.clone(); std::mem::forget(b); c } => [of::<Page>("Vec"), of::<[Page]>("Box")];
-        "Box<[T]> collected": { (0..black_box(9)).filter(|i| i % 2 == 0).map(leg).collect::<Box<[_]>>() } => [of::<[Leg]>("Box")];
+        "Box<[T]> collected": (0..black_box(9)).filter(|i| i % 2 == 0).map(leg).collect::<Box<[_]>>() => [of::<[Leg]>("Box")];
         "into_boxed_slice, shrinking": { let mut v = Vec::with_capacity(black_box(9)); v.push(page(1)); v.into_boxed_slice() } => [of::<[Page]>("Box")];
         "Box<str>": Box::<str>::from(text()) => ["Box<str>"];
         "into_boxed_str, shrinking": { let mut s = String::with_capacity(black_box(90)); s.push_str(text()); s.into_boxed_str() } => ["Box<str>"];
-        "Box of a closure": { let k = black_box(5u64); let c = move |x: u64| x + k; let b = Box::new(c); b as Box<dyn Fn(u64) -> u64> } => ["Box<truth::cases::boxes::{closure#20}::{closure_env#0}>"];
+        "Box of a closure": boxed_closure() => ["Box<truth::cases::boxed_closure::{closure_env#0}>"];
         "Rc::new": Rc::new(page(1)) => [of::<Page>("Rc")];
         "Rc::new_cyclic": Rc::new_cyclic(|_| page(1)) => [of::<Page>("Rc")];
         "Rc::from(Box)": Rc::<Page>::from(Box::new(page(1))) => [of::<Page>("Rc")];
@@ -185,6 +210,7 @@ pub fn boxes() -> Vec<Case> {
         "Rc<str>": Rc::<str>::from(text()) => ["Rc<str>"];
         "Rc<[T]> from Vec": Rc::<[Page]>::from(pages.clone()) => [of::<[Page]>("Rc")];
         "Rc<[T]> from a slice": Rc::<[Page]>::from(&pages[..]) => [of::<[Page]>("Rc")];
+        "Box<dyn> used": { let b: Box<dyn Rule> = Box::new(leg(1)); black_box(b.check()); b } => [of::<Leg>("Box")];
         "Rc<dyn>": Rc::new(page(1)) as Rc<dyn Rule> => [of::<Page>("Rc")];
         "Rc::make_mut": { let mut a = Rc::new(page(1)); let b = a.clone(); Rc::make_mut(&mut a).id = 9; (a, b) } => [of::<Page>("Rc"), of::<Page>("Rc")];
         "Arc::new": Arc::new(page(1)) => [of::<Page>("Arc")];
@@ -198,9 +224,51 @@ pub fn boxes() -> Vec<Case> {
         "Arc<[T]> collected": (0..black_box(5)).map(page).collect::<Arc<[_]>>() => [of::<[Page]>("Arc")];
         "Arc<[T]> collected, unknown length": (0..black_box(9)).filter(|i| i % 2 == 0).map(page).collect::<Arc<[_]>>() => [of::<[Page]>("Arc")];
         "Arc::pin": Arc::pin(page(1)) => [of::<Page>("Arc")];
+        "Box of a future": Box::pin(fetched(black_box(4))) => ["Box<truth::cases::fetched::{async_fn_env#0}>"];
+        "Arc<Mutex>": Arc::new(std::sync::Mutex::new(page(1))) => [of::<std::sync::Mutex<Page>>("Arc")];
+        "Arc<Vec>": Arc::new(vec![page(1)]) => [of::<Vec<Page>>("Arc"), of::<Page>("Vec")];
+        "Box::new_uninit": Box::<Page>::new_uninit() => [of::<Page>("Box")];
+        "Box<[T]>::new_uninit_slice": Box::<[Page]>::new_uninit_slice(black_box(3)) => [of::<[Page]>("Box")];
+        "Box<Path>": Box::<Path>::from(Path::new(text())) => ["Box<std::path::Path>"];
+        "Arc<Path>": Arc::<Path>::from(Path::new(text())) => ["Arc<std::path::Path>"];
+        "Arc<OsStr>": Arc::<std::ffi::OsStr>::from(std::ffi::OsStr::new(text())) => ["Arc<std::ffi::os_str::OsStr>"];
+        "Arc<CStr>": Arc::<std::ffi::CStr>::from(c"a C text") => ["Arc<core::ffi::c_str::CStr>"];
         "Cow": Cow::from(text()).into_owned() => ["String"];
         "raw alloc": raw() => ["Raw in truth::cases::raw"];
     }
+}
+
+/// A type with const arguments.
+#[derive(Clone, Debug)]
+pub(crate) struct Ring<const N: usize, const WRAP: bool> {
+    pub(crate) items: [u64; N],
+}
+
+#[inline(never)]
+fn collected<T: Clone>(items: &[T]) -> Vec<T> {
+    items.iter().rev().cloned().collect()
+}
+
+#[inline(never)]
+fn boxed_function() -> Box<dyn Fn(u8, &str) -> u64> {
+    let k = black_box(5u64);
+    Box::new(move |x, s| k + u64::from(x) + s.len() as u64)
+}
+
+/// An async function whose state holds a `Page`.
+async fn fetched(id: u64) -> u64 {
+    let page = page(id);
+    std::future::ready(()).await;
+    page.id
+}
+
+/// A hasher that is not the default one.
+type Plain = std::hash::BuildHasherDefault<std::hash::DefaultHasher>;
+
+#[inline(never)]
+fn boxed_closure() -> Box<dyn Fn(u64) -> u64> {
+    let k = black_box(5u64);
+    Box::new(move |x| x + k)
 }
 
 #[inline(never)]
@@ -210,7 +278,7 @@ fn raw() -> usize {
     unsafe { std::alloc::alloc(layout) as usize }
 }
 
-pub fn strings() -> Vec<Case> {
+pub(crate) fn strings() -> Vec<Case> {
     let dir = black_box(Path::new("/tmp/a/directory"));
     cases! {
         "to_owned": text().to_owned() => ["String"];
@@ -243,6 +311,19 @@ pub fn strings() -> Vec<Case> {
         "write!": { use std::fmt::Write; let mut s = String::new(); write!(s, "{}", black_box(5)).unwrap(); s } => ["String"];
         "char to_string": black_box('x').to_string() => ["String"];
         "split_off": { let mut s = text().to_owned(); let t = s.split_off(3); (s, t) } => ["String", "String"];
+        "to_string_lossy": Path::new(std::ffi::OsStr::new("a path")).join(text()).to_string_lossy().into_owned() => ["String"];
+        "Path display to_string": dir.display().to_string() => ["String"];
+        "read_to_string": std::fs::read_to_string("/proc/self/status").unwrap() => ["String"];
+        "fs::read": std::fs::read("/proc/self/status").unwrap() => ["Vec<u8>"];
+        "read_line": { use std::io::BufRead; let mut s = String::new(); std::io::Cursor::new(text()).read_line(&mut s).unwrap(); s } => ["String"];
+        "env::var": { let v = std::env::var("PATH").unwrap(); v } => ["String"];
+        "current_dir": std::env::current_dir().unwrap() => ["PathBuf"];
+        "lines": text().lines().map(String::from).collect::<Vec<_>>() => ["Vec<String>", "String"];
+        "debug format": format!("{:?}", page(1)) => ["String"];
+        "char escape": text().escape_debug().to_string() => ["String"];
+        "trim to_owned": text().trim().to_owned() => ["String"];
+        "String in a struct": Box::new((text().to_owned(), 5u8)) => ["Box<(String, u8)>", "String"];
+        "String from chars extend": { let mut s = String::new(); s.extend(text().chars().filter(|c| *c != 'a')); s } => ["String"];
         "as bytes to_vec": text().as_bytes().to_vec() => ["Vec<u8>"];
         "bytes collected": text().bytes().collect::<Vec<u8>>() => ["Vec<u8>"];
         "vec of bytes pushed": { let mut v = Vec::new(); for i in 0..black_box(20) { v.push(i as u8); } v } => ["Vec<u8>"];
@@ -263,7 +344,7 @@ pub fn strings() -> Vec<Case> {
     }
 }
 
-pub fn maps() -> Vec<Case> {
+pub(crate) fn maps() -> Vec<Case> {
     cases! {
         "HashMap::insert": { let mut m = HashMap::new(); for i in 0..black_box(20) { m.insert(i, page(i)); } m } => [format!("HashMap<u64, {}>", name::<Page>())];
         "HashMap::with_capacity": HashMap::<String, Page>::with_capacity(black_box(9)) => [format!("HashMap<String, {}>", name::<Page>())];
@@ -275,6 +356,12 @@ pub fn maps() -> Vec<Case> {
         "HashMap extend": { let mut m = HashMap::new(); m.extend((0..black_box(9)).map(|i| (i, leg(i)))); m } => [format!("HashMap<u64, {}>", name::<Leg>())];
         "HashMap shrink": { let mut m = HashMap::new(); for i in 0..black_box(99) { m.insert(i, page(i)); } m.retain(|k, _| *k < 3); m.shrink_to_fit(); m } => [format!("HashMap<u64, {}>", name::<Page>())];
         "HashMap of Strings": { let mut m = HashMap::new(); m.insert(text().to_owned(), page(1)); m } => [format!("HashMap<String, {}>", name::<Page>()), "String".to_owned()];
+        "HashMap, other hasher": { let mut m: HashMap<u64, Page, Plain> = HashMap::default(); for i in 0..black_box(20) { m.insert(i, page(i)); } m } => [format!("HashMap<u64, {}, core::hash::BuildHasherDefault<std::hash::random::DefaultHasher>>", name::<Page>())];
+        "HashMap<K, ()>": { let mut m = HashMap::new(); for i in 0..black_box(20u64) { m.insert(i, ()); } m } => ["HashMap<u64, ()>"];
+        "HashMap of maps": { let mut m: HashMap<u8, BTreeMap<u8, Page>> = HashMap::new(); m.entry(1).or_default().insert(2, page(1)); m } => [format!("HashMap<u8, BTreeMap<u8, {}>>", name::<Page>()), format!("BTreeMap<u8, {}>", name::<Page>())];
+        "hashbrown's HashMap": { let mut m = hashbrown::HashMap::new(); for i in 0..black_box(20) { m.insert(i, page(i)); } m } => [format!("hashbrown::map::HashMap<u64, {}>", name::<Page>())];
+        "hashbrown's HashSet": { let mut m = hashbrown::HashSet::new(); for i in 0..black_box(20) { m.insert(page(i)); } m } => [of::<Page>("hashbrown::set::HashSet")];
+        "hashbrown's HashTable": { let mut t = hashbrown::HashTable::new(); for i in 0..black_box(20) { t.insert_unique(i, page(i), |p| p.id); } t } => [of::<Page>("hashbrown::table::HashTable")];
         "HashSet::insert": { let mut m = HashSet::new(); for i in 0..black_box(20) { m.insert(page(i)); } m } => [of::<Page>("HashSet")];
         "HashSet collect": (0..black_box(9)).map(page).collect::<HashSet<_>>() => [of::<Page>("HashSet")];
         "HashSet::with_capacity": HashSet::<u64>::with_capacity(black_box(9)) => ["HashSet<u64>"];
@@ -300,7 +387,7 @@ pub fn maps() -> Vec<Case> {
     }
 }
 
-pub fn all() -> Vec<Case> {
+pub(crate) fn all() -> Vec<Case> {
     let mut all = vectors();
     all.extend(boxes());
     all.extend(strings());

@@ -19,14 +19,14 @@ const DEPTH: usize = 48;
 
 /// A live block.
 #[derive(Clone, Debug)]
-pub struct Record {
-    pub address: usize,
-    pub size: usize,
+pub(crate) struct Record {
+    pub(crate) address: usize,
+    pub(crate) size: usize,
     /// Return addresses, innermost first.
-    pub stack: Vec<usize>,
+    pub(crate) stack: Vec<usize>,
 }
 
-pub struct Recorder;
+pub(crate) struct Recorder;
 
 thread_local! {
     /// Whether this thread's allocations are recorded now.
@@ -114,7 +114,7 @@ unsafe impl GlobalAlloc for Recorder {
 /// Runs `make` and gives the blocks it made that still live. What it returns
 /// is leaked, so that they go on living.
 #[inline(never)]
-pub fn blocks_of<T>(make: impl FnOnce() -> T) -> Vec<Record> {
+pub(crate) fn blocks_of<T>(make: impl FnOnce() -> T) -> Vec<Record> {
     let before = with(false, || std::mem::take(&mut *LIVE.lock().unwrap()));
     let value = with(true, make);
     std::mem::forget(std::hint::black_box(value));
@@ -126,7 +126,7 @@ pub fn blocks_of<T>(make: impl FnOnce() -> T) -> Vec<Record> {
 
 /// An image that holds `records` as its blocks, with the modules of this
 /// process.
-pub fn image(records: &[Record]) -> Image {
+pub(crate) fn image(records: &[Record]) -> Image {
     let mut records: Vec<&Record> = records.iter().collect();
     records.sort_by_key(|r| r.address);
     let mut image = Image {
@@ -182,7 +182,7 @@ pub fn image(records: &[Record]) -> Image {
 }
 
 /// The loaded ELF files of this process; the executable first.
-pub fn modules() -> Vec<Module> {
+pub(crate) fn modules() -> Vec<Module> {
     extern "C" fn each(
         info: *mut libc::dl_phdr_info,
         _size: libc::size_t,

@@ -2,9 +2,9 @@
 
 use crate::Failure;
 use crate::args::Symbols;
-use endler_reports::{load, load_from};
+use endler_reports::{load, load_from, resolve};
 use endler_snapshot::Image;
-use std::io;
+use std::io::{self, IsTerminal as _, Write as _};
 use std::path::Path;
 
 /// Reads a snapshot; `-` is standard input. One that was not resolved is
@@ -14,6 +14,27 @@ pub(crate) fn image(path: &Path, symbols: &Symbols) -> Result<Image, Failure> {
         Some("-") => load_from(&mut io::stdin().lock(), "standard input")?,
         _ => load(path)?,
     };
-    let _ = (symbols.binary.as_ref(), &symbols.debug_dirs, &mut image);
+    if image.resolution.is_none() {
+        let options = resolve::Options {
+            binary: symbols.binary.clone(),
+            debug_dirs: symbols.debug_dirs.clone(),
+            ..resolve::Options::default()
+        };
+        let progress = io::stderr().is_terminal();
+        if progress {
+            let _ = write!(
+                io::stderr(),
+                "Reading debug information for {} …",
+                path.display()
+            );
+        }
+        let warnings = resolve::resolve(&mut image, &options);
+        if progress {
+            let _ = write!(io::stderr(), "\r\x1b[K");
+        }
+        for warning in warnings {
+            let _ = writeln!(io::stderr(), "endler: {warning}");
+        }
+    }
     Ok(image)
 }

@@ -40,7 +40,9 @@ fn main() -> ExitCode {
     let (message, code) = match done {
         Ok(()) => return ExitCode::SUCCESS,
         // The reader has seen enough: `endler report … | head`.
-        Err(Failure::Output(e)) if e.kind() == io::ErrorKind::BrokenPipe => return ExitCode::SUCCESS,
+        Err(Failure::Output(e)) if e.kind() == io::ErrorKind::BrokenPipe => {
+            return ExitCode::SUCCESS;
+        }
         Err(Failure::Usage(message)) => (message, 2),
         Err(Failure::Input(error)) => (error.to_string(), 3),
         Err(Failure::Output(error)) => (format!("cannot write the output: {error}"), 3),

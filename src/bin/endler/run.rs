@@ -4,13 +4,13 @@ use crate::Failure;
 use crate::args::{Args, Command, Diff, Query, Report};
 use crate::input::image;
 use endler_reports::diff::{diff, growth};
-use endler_reports::partition::{By, Heap, by};
+use endler_reports::json;
+use endler_reports::partition::{Heap, by};
 use endler_reports::query::{QueryError, query};
 use endler_reports::render::page::{Listing, text};
 use endler_reports::render::series::{Series, letter};
 use endler_reports::render::{Columns, Coverage, Page, view};
 use endler_reports::totals::totals;
-use endler_reports::json;
 use endler_snapshot::Image;
 use std::io::Write;
 use std::path::Path;
@@ -42,10 +42,24 @@ fn report(args: &Report, out: &mut dyn Write) -> Result<(), Failure> {
     }
     let by = args.by.clone().unwrap_or_default();
     if args.json {
-        return Ok(json::report(out, &given(&args.snapshot), &set, &by, args.top)?);
+        return Ok(json::report(
+            out,
+            &given(&args.snapshot),
+            &set,
+            &by,
+            args.top,
+        )?);
     }
-    let columns = if args.oldest { Columns::Oldest } else { Columns::Heapy };
-    Ok(write!(out, "{}", view::report(&set, &by, columns, page(args.top)))?)
+    let columns = if args.oldest {
+        Columns::Oldest
+    } else {
+        Columns::Heapy
+    };
+    Ok(write!(
+        out,
+        "{}",
+        view::report(&set, &by, columns, page(args.top))
+    )?)
 }
 
 fn report_totals(args: &Report, out: &mut dyn Write) -> Result<(), Failure> {
@@ -54,7 +68,12 @@ fn report_totals(args: &Report, out: &mut dyn Write) -> Result<(), Failure> {
     let heap = Heap::new(&image);
     let totals = totals(heap, &by).map_err(|e| Failure::Usage(e.to_string()))?;
     if args.json {
-        return Ok(json::totals(out, &given(&args.snapshot), &totals, args.top)?);
+        return Ok(json::totals(
+            out,
+            &given(&args.snapshot),
+            &totals,
+            args.top,
+        )?);
     }
     writeln!(out, "{}", Coverage::new(&heap.all()))?;
     Ok(writeln!(out, "{}", text(&totals, page(args.top)))?)
@@ -67,16 +86,27 @@ fn difference(args: &Diff, out: &mut dyn Write) -> Result<(), Failure> {
                        give --by type, site or another relation than id";
         return Err(Failure::Usage(message.into()));
     }
-    let images: Vec<Image> =
-        args.snapshots.iter().map(|path| image(path, &args.symbols)).collect::<Result<_, _>>()?;
+    let images: Vec<Image> = args
+        .snapshots
+        .iter()
+        .map(|path| image(path, &args.symbols))
+        .collect::<Result<_, _>>()?;
     let heaps: Vec<Heap<'_>> = images.iter().map(Heap::new).collect();
-    let (Some(&first), Some(&last)) = (heaps.first(), heaps.last()) else { return Ok(()) };
+    let (Some(&first), Some(&last)) = (heaps.first(), heaps.last()) else {
+        return Ok(());
+    };
     let growth = growth(first, last).map(|growth| growth.to_string());
     let compared = diff(&heaps, &by);
     if args.json {
         let paths: Vec<String> = args.snapshots.iter().map(|path| given(path)).collect();
         let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
-        return Ok(json::diff(out, &paths, &compared, growth.as_deref(), args.top)?);
+        return Ok(json::diff(
+            out,
+            &paths,
+            &compared,
+            growth.as_deref(),
+            args.top,
+        )?);
     }
     for (at, (heap, path)) in heaps.iter().zip(&args.snapshots).enumerate() {
         let coverage = Coverage::new(&heap.all()).to_string();
@@ -87,7 +117,10 @@ fn difference(args: &Diff, out: &mut dyn Write) -> Result<(), Failure> {
     }
     match growth {
         Some(sentence) => writeln!(out, "\n{sentence}\n")?,
-        None => writeln!(out, "\nNothing grew: no type has more bytes at any site than before.\n")?,
+        None => writeln!(
+            out,
+            "\nNothing grew: no type has more bytes at any site than before.\n"
+        )?,
     }
     let table: Box<dyn Listing + '_> = match heaps.len() {
         2 => Box::new(compared.table(["B", "A"])),

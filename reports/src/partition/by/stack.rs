@@ -2,14 +2,16 @@
 //!
 //! Lines of std, containers and the profiler are folded away, and so are
 //! frames without a name that lie outside the last line of the program's own
-//! code (the C runtime's start). A stack that would fold to nothing is shown whole.
+//! code (the C runtime's start). Of several lines of one dependency that call
+//! each other (an async runtime polling) the innermost is left, and a line such
+//! as `… tokio`. A stack that would fold to nothing is shown whole.
 
-use crate::partition::names::{NONE, frame_name, line_name};
+use crate::partition::names::{NONE, frame_name, line_name, program_crates};
 use crate::partition::{Classes, Heap, Relation};
-use endler_snapshot::{ContextId, FrameId, LineOwner, SourceLine};
+use endler_snapshot::{ContextId, FrameId, LineOwner, SourceLine, StrId};
 use std::borrow::Cow;
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// By stack.
 pub const RELATION: &Relation = &Relation {
@@ -26,6 +28,8 @@ enum Entry {
     Line(u32, u32, u32),
     /// A frame that nothing is known about.
     Frame(u32),
+    /// More lines of the dependency of the line before.
+    More(u32),
 }
 
 struct Stacks<'a> {
@@ -36,12 +40,15 @@ struct Stacks<'a> {
 }
 
 fn classify(heap: Heap<'_>) -> Box<dyn Classes + '_> {
+    let program = program_crates(heap);
     let mut known: BTreeMap<Vec<Entry>, u32> = BTreeMap::from([(Vec::new(), 0)]);
     let contexts = 0..u32::try_from(heap.image().contexts.len()).unwrap_or(u32::MAX);
     let class = contexts
         .map(|context| {
             let next = known.len() as u32;
-            *known.entry(fold(heap, ContextId(context))).or_insert(next)
+            *known
+                .entry(fold(heap, &program, ContextId(context)))
+                .or_insert(next)
         })
         .collect();
     let mut stacks = vec![Vec::new(); known.len()];
@@ -55,10 +62,11 @@ fn classify(heap: Heap<'_>) -> Box<dyn Classes + '_> {
     })
 }
 
-fn fold(heap: Heap<'_>, context: ContextId) -> Vec<Entry> {
+fn fold(heap: Heap<'_>, program: &BTreeSet<&str>, context: ContextId) -> Vec<Entry> {
     let mut kept = Vec::new();
     let mut whole = Vec::new();
     let mut end = 0;
+    let mut inner = "";
     for frame in heap.image().stacks.frames(heap.stack(context)) {
         let lines = heap.lines(frame);
         if lines.is_empty() {
@@ -71,7 +79,17 @@ fn fold(heap: Heap<'_>, context: ContextId) -> Vec<Entry> {
                 whole.push(entry);
             }
             if line.owner == LineOwner::User {
-                kept.push(entry);
+                let krate = heap.str(line.krate);
+                let dependency =
+                    !(krate.is_empty() || program.is_empty() || program.contains(krate));
+                match kept.last() {
+                    Some(Entry::More(_)) if dependency && krate == inner => {}
+                    Some(Entry::Line(..)) if dependency && krate == inner => {
+                        kept.push(Entry::More(line.krate.0));
+                    }
+                    _ => kept.push(entry),
+                }
+                inner = krate;
                 end = kept.len();
             }
         }
@@ -84,10 +102,7 @@ impl Stacks<'_> {
     fn text(&self, entry: Entry) -> String {
         let text = match entry {
             Entry::Line(function, file, line) => {
-                let (function, file) = (
-                    endler_snapshot::StrId(function),
-                    endler_snapshot::StrId(file),
-                );
+                let (function, file) = (StrId(function), StrId(file));
                 line_name(
                     self.heap,
                     &SourceLine {
@@ -99,6 +114,7 @@ impl Stacks<'_> {
                 )
             }
             Entry::Frame(frame) => frame_name(self.heap, FrameId(frame)),
+            Entry::More(krate) => format!("… {}", self.heap.str(StrId(krate))),
         };
         if text.is_empty() {
             NONE.to_string()

@@ -148,6 +148,12 @@ pub(super) static ENTRIES: &[Entry] = &[
         content: Content::Second,
         ..sequence("alloc::vec::in_place_collect", VEC, &[])
     },
+    // `Vec::from([a, b])` boxes the array first.
+    Entry {
+        names: &["from"],
+        rewrites: true,
+        ..sequence("alloc::vec", VEC, &[(BOX, VEC)])
+    },
     sequence("alloc::vec", VEC, &[]),
     Entry {
         names: &[
@@ -246,7 +252,7 @@ pub(super) static ENTRIES: &[Entry] = &[
         "alloc::boxed",
         &["new_uninit_slice", "new_zeroed_slice"],
         BOX_SLICE,
-        &[],
+        &[(VEC, BOX_SLICE)],
     ),
     boxed("alloc::boxed", &["new_uninit"], VEC_LITERAL, &[]),
     boxed(

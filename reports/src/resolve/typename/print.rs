@@ -136,7 +136,7 @@ fn same_path(segments: &[Segment<'_>], path: &str) -> bool {
 }
 
 /// The arguments without the default ones at their end.
-pub(super) fn without_defaults<'a>(name: &TypeName<'_>, args: &'a [NodeId]) -> &'a [NodeId] {
+fn without_defaults<'a>(name: &TypeName<'_>, args: &'a [NodeId]) -> &'a [NodeId] {
     let mut shown = args;
     // The first argument is what a container holds, never a default.
     while let [_, .., last] = shown
@@ -149,7 +149,7 @@ pub(super) fn without_defaults<'a>(name: &TypeName<'_>, args: &'a [NodeId]) -> &
 
 /// The allocator `Global` of std or of a crate that stands in for it, std's
 /// and hashbrown's default hasher.
-fn is_default(name: &TypeName<'_>, id: NodeId) -> bool {
+pub(super) fn is_default(name: &TypeName<'_>, id: NodeId) -> bool {
     let Some(Node::Path(segments)) = name.node(id) else {
         return false;
     };

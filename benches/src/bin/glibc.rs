@@ -1,0 +1,8 @@
+//! The workloads on the system allocator alone.
+
+#[global_allocator]
+static HEAP: std::alloc::System = std::alloc::System;
+
+fn main() {
+    endler_benches::run();
+}

@@ -1,0 +1,8 @@
+//! The workloads on jemalloc alone.
+
+#[global_allocator]
+static HEAP: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
+fn main() {
+    endler_benches::run();
+}

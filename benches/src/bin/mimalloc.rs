@@ -1,0 +1,8 @@
+//! The workloads on mimalloc alone.
+
+#[global_allocator]
+static HEAP: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() {
+    endler_benches::run();
+}

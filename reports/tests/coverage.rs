@@ -1,0 +1,109 @@
+//! The lines above every table.
+
+mod support;
+
+use endler_reports::partition::Heap;
+use endler_reports::render::Coverage;
+use endler_snapshot::{Bytes, Cut, DebugLevel, Evidence, Image, Mode, Phase, PhaseId, Tick};
+use support::image;
+
+const BLOCKS: &str = "
+    1000 Vec<crawl::Page> @ crawl::fetch at examples/crawl.rs:10
+    1000 String           @ crawl::fetch at examples/crawl.rs:10
+       8 ?
+";
+
+fn check(change: impl FnOnce(&mut Image), expect: &str) {
+    let mut image = image(BLOCKS);
+    change(&mut image);
+    let text = Coverage::new(&Heap::new(&image).all()).to_string();
+    assert_eq!(text.trim_end(), expect.trim());
+}
+
+fn level(image: &mut Image, level: DebugLevel, source: &str) {
+    let info = &mut image.resolution.as_mut().expect("resolved").modules[0];
+    info.level = level;
+    info.source = source.into();
+}
+
+#[test]
+fn a_whole_image_takes_two_lines() {
+    check(
+        |_| (),
+        "
+crawl (pid 4711): 3 blocks live, 2.0 KiB
+Typed: 66.7 % of blocks, 99.6 % of bytes (by evidence: stack 99.6 %)",
+    );
+}
+
+#[test]
+fn nothing_is_rounded_to_all_or_none() {
+    check(
+        |image| {
+            image.blocks.size[0] = Bytes(10_000_000_000);
+            image.blocks.addr[1].0 += 10_000_000_000;
+            image.blocks.addr[2].0 += 10_000_000_000;
+            image.resolution.as_mut().expect("resolved").block_evidence[1] = Evidence::Neighbour;
+        },
+        "
+crawl (pid 4711): 3 blocks live, 9.3 GiB
+Typed: 66.7 % of blocks, 99.9 % of bytes (by evidence: stack 99.9 %, neighbour <0.1 %)",
+    );
+}
+
+#[test]
+fn what_is_missing_is_said() {
+    check(
+        |image| {
+            image.process.cut = Cut::Racing;
+            image.phases.push(Phase { name: "drain".into(), start: Tick(0) });
+            image.process.phase = PhaseId(1);
+            image.figures.lost = 1204;
+            image.figures.truncated = 1;
+            image.figures.stuck = 2;
+            image.figures.own = Bytes(14 << 20);
+            image.figures.resident = Bytes(190 << 20);
+        },
+        "
+crawl (pid 4711): 3 blocks live, 2.0 KiB, in phase `drain`; resident 190.0 MiB; endler's own memory 14.0 MiB
+Typed: 66.7 % of blocks, 99.6 % of bytes (by evidence: stack 99.6 %)
+Not atomic: read from the running process while its threads went on, so rows are not of one instant.
+Lost: 1,204 allocations could not be recorded since the start, so counts are too low by up to as many.
+Of 2 stacks, 1 was cut at the depth limit, 2 ended at code without unwind information.",
+    );
+}
+
+#[test]
+fn the_first_line_says_how_to_get_types() {
+    let first = |change: &dyn Fn(&mut Image)| {
+        let mut image = image(BLOCKS);
+        change(&mut image);
+        let text = Coverage::new(&Heap::new(&image).all()).to_string();
+        text.lines().next().expect("a line").to_string()
+    };
+    assert_eq!(
+        first(&|image| level(image, DebugLevel::Symbols, "/opt/crawl")),
+        "No types for 8 B (0.4 % of bytes) allocated by crawl: it has no debug information. To get types, set \
+         `debug = 2` in its profile ([profile.release] in Cargo.toml), build and run again."
+    );
+    assert_eq!(
+        first(&|image| level(image, DebugLevel::Nothing, "/opt/crawl")),
+        "No types for 8 B (0.4 % of bytes) allocated by crawl: it is stripped. To get types, set \
+         `debug = 2` in its profile ([profile.release] in Cargo.toml), build and run again."
+    );
+    assert_eq!(
+        first(&|image| level(image, DebugLevel::Nothing, "/opt/crawl is another build.")),
+        "No types for 8 B (0.4 % of bytes) allocated by crawl: /opt/crawl is another build. To get types, set \
+         `debug = 2` in its profile ([profile.release] in Cargo.toml), build and run again; if it was built so, \
+         give the file with --binary FILE."
+    );
+    assert_eq!(
+        first(&|image| image.resolution = None),
+        "No types: this snapshot was not resolved. Say where the program lies with --binary FILE; types need \
+         `debug = 2` in its profile in Cargo.toml."
+    );
+    assert_eq!(
+        first(&|image| image.process.mode = Mode::Off),
+        "Nothing was recorded: endler was off. Start the program with ENDLER=exact, or without that variable."
+    );
+}
