@@ -5,7 +5,7 @@ mod support;
 use endler_reports::diff::{diff, growth, growth_rows};
 use endler_reports::partition::{By, Heap, by};
 use endler_reports::render::page::{Page, text};
-use endler_snapshot::{Image, Phase, PhaseId, Tick};
+use endler_snapshot::{Bytes, Image, Phase, PhaseId, Tick};
 use support::{NOW, image};
 
 /// `lines` repeated, and an image of them taken `ago` seconds before [`NOW`].
@@ -104,8 +104,14 @@ fn the_programs_own_type_goes_before_a_dependencys() {
 #[test]
 fn what_is_merely_in_use_does_not_hide_what_stays() {
     let buffer = "900000 Vec<u8> @ crawl::read at examples/crawl.rs:7 # 0.2\n";
-    let a = before("", 60, "");
-    let b = image(&(repeat(buffer, 10) + &repeat(RESPONSE, 50)));
+    let mut a = before(RESPONSE, 60, "");
+    let mut b = image(&(repeat(RESPONSE, 51) + &repeat(buffer, 10)));
+    // So many buffers came and went.
+    b.totals[1].freed = 100_000;
+    b.totals[1].freed_bytes = Bytes(90_000_000_000);
+    // This counts for what was before, and says nothing of what stays now.
+    a.totals[0].freed_bytes = Bytes(90_000_000_000);
+    b.totals[0].freed_bytes = Bytes(90_000_000_000);
     check(
         &a,
         &b,

@@ -4,12 +4,13 @@
 //! alone (`String`) seldom says whose it is.
 //!
 //! *Which pair.* A snapshot also shows what was merely in use at that moment,
-//! and that can be more than what accumulates. So pairs are compared by their
-//! *settled* bytes: those of blocks that were, at their snapshot, at least a
-//! tenth of the time between the snapshots old. A request in flight is young
-//! and drops out on both sides; whatever stays grows old. A block keeps its
-//! birth when it is reallocated, so a table that grows counts in full.
-//! Between processes, or where nothing settled grew, all bytes count.
+//! and that can be more than what accumulates. What tells them apart is what
+//! became of the rest: where requests are in flight, thousands came and went; where
+//! blocks pile up, few were freed. So pairs are ordered by their *lasting* bytes:
+//! the growth, times the share that it has in all that its call stacks made
+//! since the first snapshot, `growth / (growth + freed)`. A realloc is no free: a
+//! table that only grows lasts in full. (Ages do not serve: the time between two
+//! snapshots can be mostly idle, and all that grew young.)
 //!
 //! *What is said.* Blocks and bytes are plain differences of what was live. It
 //! is growth that is stated, never a leak: only the program knows whether it
@@ -18,20 +19,16 @@
 //! *What it goes with.* Most bytes are often in a `String` or a `Vec<u8>` that a
 //! value of the program owns. So where the pair is of one of Rust's own types, or of
 //! a dependency's, one of the program's is named too: at best one that grew by
-//! about as many blocks, and of those the one with most settled bytes.
+//! about as many blocks, and of those the one with most lasting bytes.
 
 use crate::partition::names::{age, lifetime, program_crates};
 use crate::partition::product::{PairMap, pair_key};
 use crate::partition::{Heap, NONE, UNKNOWN, by};
 use crate::render::number::{bytes, counted};
-use endler_snapshot::{Nanos, PhaseId, Tick, TypeRow};
+use endler_snapshot::{FrameId, Nanos, PhaseId, Tick, TypeRow};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-
-/// Blocks younger than the time between the snapshots over this do not count
-/// as settled.
-const SETTLED: u64 = 10;
 
 /// A pair of a type and a site, at both snapshots.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,8 +43,8 @@ pub struct GrowthRow {
     pub count: i64,
     /// Bytes more than before.
     pub size: i64,
-    /// Settled bytes more than before; see the module's docs.
-    pub settled: i64,
+    /// Growth times its share in all that was made; see the module's docs.
+    pub lasting: u64,
     /// Age of the oldest block that was born after the first snapshot, at the
     /// second; of all blocks of the pair if there is none or if the snapshots
     /// are not of one process.
@@ -125,25 +122,25 @@ fn elapsed(before: Heap<'_>, after: Heap<'_>) -> Option<Nanos> {
 }
 
 /// All pairs of a type and a site that have more blocks or bytes than before:
-/// those with more bytes first, most settled bytes first, then most bytes, then
-/// by name. O(blocks).
+/// most lasting bytes first, then most bytes, then by name. O(blocks).
 #[must_use]
 pub fn growth_rows(before: Heap<'_>, after: Heap<'_>) -> Vec<GrowthRow> {
     let elapsed = elapsed(before, after);
-    let young = Nanos(elapsed.map_or(0, |e| e.0 / SETTLED));
     let since = elapsed.map(|_| before.image().process.clock.now);
-    let old = tally(before, young, None);
-    let mut rows: Vec<GrowthRow> = tally(after, young, since)
+    let old = tally(before, None, &[]);
+    let freed = freed_since(elapsed.map(|_| before), after);
+    let mut rows: Vec<GrowthRow> = tally(after, since, &freed)
         .into_iter()
         .map(|(names, now)| {
             let was = old.get(&names);
             let delta =
                 |of: fn(&Tally) -> u64| of(&now).wrapping_sub(was.map_or(0, of)).cast_signed();
             let (type_name, site) = names;
+            let size = delta(|t| t.size);
             GrowthRow {
                 count: delta(|t| t.count),
-                size: delta(|t| t.size),
-                settled: delta(|t| t.settled),
+                size,
+                lasting: lasting(size, now.freed),
                 oldest: after
                     .image()
                     .process
@@ -158,13 +155,7 @@ pub fn growth_rows(before: Heap<'_>, after: Heap<'_>) -> Vec<GrowthRow> {
         .filter(|row| row.count > 0 || row.size > 0)
         .collect();
     rows.sort_by(|a, b| {
-        let key = |row: &GrowthRow| {
-            (
-                Reverse(row.size > 0),
-                Reverse(row.settled.max(0)),
-                Reverse(row.size),
-            )
-        };
+        let key = |row: &GrowthRow| (Reverse(row.lasting), Reverse(row.size));
         key(a)
             .cmp(&key(b))
             .then_with(|| (&a.type_name, &a.site).cmp(&(&b.type_name, &b.site)))
@@ -172,11 +163,52 @@ pub fn growth_rows(before: Heap<'_>, after: Heap<'_>) -> Vec<GrowthRow> {
     rows
 }
 
+/// `size * size / (size + freed)`; nothing of what did not grow.
+fn lasting(size: i64, freed: u64) -> u64 {
+    let size = u128::from(u64::try_from(size).unwrap_or(0));
+    let part = size * size / (size + u128::from(freed)).max(1);
+    u64::try_from(part).unwrap_or(u64::MAX)
+}
+
+/// What each context of `after` freed since `before`, in bytes; since the start
+/// where there is no snapshot of the same process.
+fn freed_since(before: Option<Heap<'_>>, after: Heap<'_>) -> Vec<u64> {
+    let mut known: BTreeMap<_, u64> = BTreeMap::new();
+    for (stack, freed) in before.into_iter().flat_map(freed_by_stack) {
+        let sum = known.entry(stack).or_default();
+        *sum = sum.saturating_add(freed);
+    }
+    freed_by_stack(after)
+        .map(|(stack, freed)| freed.saturating_sub(known.get(&stack).copied().unwrap_or(0)))
+        .collect()
+}
+
+/// The freed bytes of each context, with what it is known by in another
+/// snapshot of the process: its return addresses and its tag.
+fn freed_by_stack(heap: Heap<'_>) -> impl Iterator<Item = ((Vec<u64>, u32), u64)> {
+    let image = heap.image();
+    let address = |f: FrameId| {
+        image
+            .frames
+            .get(f.index())
+            .map_or(0, |frame| frame.address.0)
+    };
+    image
+        .contexts
+        .iter()
+        .zip(&image.totals)
+        .map(move |(context, totals)| {
+            let stack = image.stacks.frames(context.stack).map(address).collect();
+            ((stack, context.tag), totals.freed_bytes.0)
+        })
+}
+
 #[derive(Clone, Debug)]
 struct Tally {
     count: u64,
     size: u64,
-    settled: u64,
+    /// Bytes that its call stacks freed since the first snapshot.
+    freed: u64,
     first: Tick,
     /// Earliest birth after the first snapshot.
     first_since: Option<Tick>,
@@ -188,7 +220,7 @@ struct Tally {
 const EMPTY: Tally = Tally {
     count: 0,
     size: 0,
-    settled: 0,
+    freed: 0,
     first: Tick(u32::MAX),
     first_since: None,
     phases: Vec::new(),
@@ -215,19 +247,27 @@ impl Tally {
     }
 }
 
-fn tally(heap: Heap<'_>, young: Nanos, since: Option<Tick>) -> BTreeMap<(String, String), Tally> {
+/// `freed` are the bytes that each context freed since the first snapshot.
+fn tally(heap: Heap<'_>, since: Option<Tick>, freed: &[u64]) -> BTreeMap<(String, String), Tally> {
     let (types, sites) = ((by::TYPE.classify)(heap), (by::SITE.classify)(heap));
     let mut pairs: PairMap<Tally> = PairMap::default();
+    let mut counted: Vec<Vec<u64>> = vec![Vec::new(); freed.len()];
     let phases = &heap.image().blocks.phase;
     for block in 0..heap.len() {
         let pair = (types.of_block(block), sites.of_block(block));
-        let tally = pairs.entry(pair_key(pair)).or_insert(EMPTY);
+        let key = pair_key(pair);
+        let tally = pairs.entry(key).or_insert(EMPTY);
         let (size, born) = (heap.size(block).0, heap.born(block));
         tally.count += 1;
         tally.size = tally.size.saturating_add(size);
         tally.first = tally.first.min(born);
-        if heap.age(block) >= young {
-            tally.settled = tally.settled.saturating_add(size);
+        let context = heap.context(block).index();
+        // A call stack makes one type, or few.
+        if let Some(pairs) = counted.get_mut(context)
+            && !pairs.contains(&key)
+        {
+            pairs.push(key);
+            tally.freed = tally.freed.saturating_add(freed[context]);
         }
         if since.is_some_and(|since| born > since) {
             tally.birth(born, phases.get(block).copied().unwrap_or_default());

@@ -15,6 +15,9 @@
 
 mod parse;
 mod print;
+#[cfg(test)]
+#[allow(clippy::indexing_slicing, reason = "tests")]
+mod tests;
 
 /// A node of a [`TypeName`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -251,7 +251,7 @@ fn collected<T: Clone>(items: &[T]) -> Vec<T> {
 
 #[inline(never)]
 fn boxed_function() -> Box<dyn Fn(u8, &str) -> u64> {
-    let k = black_box(5u64);
+    let k = black_box(50u64);
     Box::new(move |x, s| k + u64::from(x) + s.len() as u64)
 }
 

@@ -213,6 +213,8 @@ pub(super) static ENTRIES: &[Entry] = &[
         names: &["current_dir", "current_exe", "home_dir", "temp_dir"],
         ..text("std::env", PATH_BUF, FROM_PATH)
     },
+    text("std::sys::env", OS_STRING, FROM_OS),
+    text("std::sys::args", OS_STRING, FROM_OS),
     text(
         "alloc::ffi::c_str",
         C_STRING,
