@@ -11,27 +11,8 @@ use endler_allocator::freeze::{self, Cost, Options};
 use endler_reports::resolve::{self, MainBinary};
 use endler_snapshot::{Cut, Image, format};
 
-use crate::Error;
 use crate::files::{prune, stem, with_ending, write_whole};
-
-/// What a finished snapshot found and cost.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct SnapshotInfo {
-    /// The file.
-    pub path: PathBuf,
-    /// Live blocks in it.
-    pub objects: u64,
-    /// Their requested bytes.
-    pub bytes: u64,
-    /// How long the process was held for the copy.
-    pub held: Duration,
-    /// From the call to the complete file.
-    pub elapsed: Duration,
-    /// Whether the snapshot is of one instant; it is not where the kernel
-    /// refused to copy the process.
-    pub atomic: bool,
-}
+use crate::{Error, SnapshotInfo};
 
 /// A result that did not come at the first try says why.
 pub(crate) struct Done {
@@ -55,17 +36,26 @@ pub(crate) fn freeze_and(
     write: &dyn Fn(&Image) -> Result<(), String>,
 ) -> Result<Done, Error> {
     let started = Instant::now();
-    let options = Options { sequence, keep, ..Options::default() };
+    let options = Options {
+        sequence,
+        keep,
+        ..Options::default()
+    };
     let resolved = freeze::freeze(&options, &mut |image| {
         resolve_here(image);
         write(image)
     });
-    let done = |cost, without_types| Done { cost, elapsed: started.elapsed(), without_types };
+    let done = |cost, without_types| Done {
+        cost,
+        elapsed: started.elapsed(),
+        without_types,
+    };
     match resolved {
         Ok(cost) => Ok(done(cost, None)),
         Err(why @ freeze::Error::Memory { .. }) => {
             let bare = freeze::freeze(&options, &mut |image| write(image));
-            bare.map(|cost| done(cost, Some(why))).map_err(Error::Freeze)
+            bare.map(|cost| done(cost, Some(why)))
+                .map_err(Error::Freeze)
         }
         Err(why) => Err(Error::Freeze(why)),
     }
@@ -74,15 +64,19 @@ pub(crate) fn freeze_and(
 /// Adds types and sites from this process's own binaries. What is missing is
 /// told at the head of the tables, so the warnings are not repeated here.
 fn resolve_here(image: &mut Image) {
-    let options =
-        resolve::Options { main: MainBinary::RunningProcess, ..resolve::Options::default() };
+    let options = resolve::Options {
+        main: MainBinary::RunningProcess,
+        ..resolve::Options::default()
+    };
     let _ = resolve::resolve(image, &options);
 }
 
 /// Writes one snapshot file.
 pub(crate) fn snapshot_file(path: &Path, image: &Image) -> Result<(), String> {
-    write_whole(path, |to| format::write(image, to).map_err(std::io::Error::other))
-        .map_err(|cause| format!("{}: {cause}", path.display()))
+    write_whole(path, |to| {
+        format::write(image, to).map_err(std::io::Error::other)
+    })
+    .map_err(|cause| format!("{}: {cause}", path.display()))
 }
 
 /// Writes tables and snapshot into `directory`; the line that names them.
@@ -113,12 +107,19 @@ pub(crate) fn into_directory(directory: &Path) -> Result<String, Error> {
 }
 
 fn stem_of(directory: &Path, image: &Image) -> PathBuf {
-    let phase = image.phases.get(image.process.phase.index()).map_or("", |p| p.name.as_str());
+    let phase = image
+        .phases
+        .get(image.process.phase.index())
+        .map_or("", |p| p.name.as_str());
     stem(directory, image.process.pid, image.process.sequence, phase)
 }
 
 fn line(path: &Path, done: &Done) -> String {
-    let Done { cost, elapsed, without_types } = done;
+    let Done {
+        cost,
+        elapsed,
+        without_types,
+    } = done;
     let mut line = format!(
         "endler: {} and .endler beside it: {} objects, {} bytes; ",
         path.display(),

@@ -17,7 +17,13 @@ pub(crate) fn stem(directory: &Path, pid: u32, sequence: u32, phase: &str) -> Pa
     let mut name = format!("endler.{pid}.{sequence}");
     if !phase.is_empty() {
         name.push('.');
-        let plain = |c: char| if c.is_ascii_alphanumeric() || "-_".contains(c) { c } else { '_' };
+        let plain = |c: char| {
+            if c.is_ascii_alphanumeric() || "-_".contains(c) {
+                c
+            } else {
+                '_'
+            }
+        };
         name.extend(phase.chars().take(64).map(plain));
     }
     directory.join(name)
@@ -61,13 +67,16 @@ fn open_new(path: &Path) -> io::Result<File> {
 
 /// Removes all but the newest dumps of process `pid` in `directory`.
 pub(crate) fn prune(directory: &Path, pid: u32) {
-    let Ok(entries) = std::fs::read_dir(directory) else { return };
+    let Ok(entries) = std::fs::read_dir(directory) else {
+        return;
+    };
     let mut dumps: Vec<(u32, PathBuf)> = entries
         .filter_map(|entry| {
             let path = entry.ok()?.path();
             let name = path.file_name()?.to_str()?;
-            let (number, rest) =
-                name.strip_prefix(&format!("endler.{pid}."))?.split_once('.')?;
+            let (number, rest) = name
+                .strip_prefix(&format!("endler.{pid}."))?
+                .split_once('.')?;
             let ours = rest.ends_with("endler") || rest.ends_with("txt");
             ours.then(|| Some((number.parse().ok()?, path.clone())))?
         })
@@ -75,7 +84,11 @@ pub(crate) fn prune(directory: &Path, pid: u32) {
     dumps.sort();
     let mut sequences: Vec<u32> = dumps.iter().map(|(sequence, _)| *sequence).collect();
     sequences.dedup();
-    let Some(oldest) = sequences.len().checked_sub(KEEP).and_then(|n| sequences.get(n)) else {
+    let Some(oldest) = sequences
+        .len()
+        .checked_sub(KEEP)
+        .and_then(|n| sequences.get(n))
+    else {
         return;
     };
     for (_, path) in dumps.iter().filter(|(sequence, _)| sequence < oldest) {
@@ -85,7 +98,10 @@ pub(crate) fn prune(directory: &Path, pid: u32) {
 
 /// The directory as an absolute path, made if it is missing.
 pub(crate) fn directory(path: PathBuf) -> Result<PathBuf, crate::Error> {
-    let failed = |cause| crate::Error::File { path: path.clone(), cause };
+    let failed = |cause| crate::Error::File {
+        path: path.clone(),
+        cause,
+    };
     std::fs::create_dir_all(&path).map_err(failed)?;
     std::path::absolute(&path).map_err(failed)
 }
@@ -97,7 +113,10 @@ mod tests {
     #[test]
     fn names_carry_process_number_and_phase() {
         let check = |phase: &str, expect: &str| {
-            assert_eq!(stem(Path::new("d"), 7, 3, phase), Path::new("d").join(expect));
+            assert_eq!(
+                stem(Path::new("d"), 7, 3, phase),
+                Path::new("d").join(expect)
+            );
         };
         check("", "endler.7.3");
         check("crawl", "endler.7.3.crawl");
@@ -118,7 +137,12 @@ mod tests {
         prune(&directory, 5);
         let mut left: Vec<_> = std::fs::read_dir(&directory)
             .expect("a directory")
-            .map(|e| e.expect("an entry").file_name().into_string().expect("text"))
+            .map(|e| {
+                e.expect("an entry")
+                    .file_name()
+                    .into_string()
+                    .expect("text")
+            })
             .collect();
         left.sort();
         assert_eq!(left.len(), 33, "{left:?}");

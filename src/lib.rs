@@ -27,23 +27,39 @@
 
 #![warn(missing_docs)]
 
-mod dump;
 mod error;
-mod exit;
-mod files;
-mod profiler;
-mod signal;
-mod start;
-mod view;
+mod snapshot;
+
+/// What works on the platform that endler was run on: Linux on x86-64.
+#[cfg(all(target_os = "linux", target_arch = "x86_64", not(endler_elsewhere)))]
+#[path = "."]
+mod process {
+    pub(crate) mod dump;
+    pub(crate) mod exit;
+    pub(crate) mod files;
+    pub(crate) mod profiler;
+    pub(crate) mod signal;
+    mod start;
+    mod view;
+
+    pub(crate) use exit::on_exit;
+    pub(crate) use profiler::{snapshot, snapshot_to};
+    pub(crate) use signal::on_signal;
+}
+#[cfg(all(target_os = "linux", target_arch = "x86_64", not(endler_elsewhere)))]
+pub(crate) use process::{dump, exit, files, profiler, signal};
+
+#[cfg(not(all(target_os = "linux", target_arch = "x86_64", not(endler_elsewhere))))]
+#[path = "elsewhere.rs"]
+mod process;
 
 use std::path::{Path, PathBuf};
 
 pub use endler_allocator::{Heap, Mode};
 pub use endler_reports as reports;
 
-pub use dump::SnapshotInfo;
 pub use error::Error;
-pub use view::Snapshot;
+pub use snapshot::{Snapshot, SnapshotInfo};
 
 /// At each delivery of `signal`: writes the partition tables (text) and the
 /// snapshot file into `directory` and names them on standard error.
@@ -63,7 +79,7 @@ pub use view::Snapshot;
 /// thread to be had.
 pub fn on_signal(signal: i32, directory: impl Into<PathBuf>) -> Result<(), Error> {
     let _pause = endler_allocator::pause();
-    signal::on_signal(signal, directory.into())
+    process::on_signal(signal, directory.into())
 }
 
 /// Writes a last dump into `directory` when the process ends: at a normal exit
@@ -77,7 +93,7 @@ pub fn on_signal(signal: i32, directory: impl Into<PathBuf>) -> Result<(), Error
 /// As for [`on_signal`].
 pub fn on_exit(directory: impl Into<PathBuf>) -> Result<(), Error> {
     let _pause = endler_allocator::pause();
-    exit::on_exit(directory.into())
+    process::on_exit(directory.into())
 }
 
 /// Enters a phase: blocks born from now on belong to it, and dumps carry its
@@ -95,7 +111,7 @@ pub fn phase(name: &str) {
 /// Nothing is recorded, the copy failed, or the file cannot be written.
 pub fn snapshot_to(path: impl AsRef<Path>) -> Result<SnapshotInfo, Error> {
     let _pause = endler_allocator::pause();
-    profiler::snapshot_to(path.as_ref())
+    process::snapshot_to(path.as_ref())
 }
 
 /// Takes a snapshot and opens it in this process.
@@ -104,5 +120,5 @@ pub fn snapshot_to(path: impl AsRef<Path>) -> Result<SnapshotInfo, Error> {
 /// As for [`snapshot_to`].
 pub fn snapshot() -> Result<Snapshot, Error> {
     let _pause = endler_allocator::pause();
-    profiler::snapshot()
+    process::snapshot()
 }

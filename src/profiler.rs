@@ -19,9 +19,9 @@ use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::dump::{self, Done, SnapshotInfo};
-use crate::view::Snapshot;
-use crate::{Error, signal};
+use crate::dump::{self, Done};
+
+use crate::{Error, Snapshot, SnapshotInfo, signal};
 
 /// One who asked for a snapshot and waits.
 enum Request {
@@ -83,7 +83,11 @@ fn running() -> Result<MutexGuard<'static, Option<Running>>, Error> {
     WAKE_PID.store(pid, Ordering::Release);
     // A forked child leaves its parent's descriptor alone: dropping the old
     // value closes only the child's copy.
-    *running = Some(Running { pid, wake, requests });
+    *running = Some(Running {
+        pid,
+        wake,
+        requests,
+    });
     Ok(running)
 }
 
@@ -122,7 +126,10 @@ pub(crate) fn notify_and_wait(signal: i32, millis: u32) {
         if !pending() && ANSWERED.load(Ordering::Acquire) != before {
             return;
         }
-        let nap = libc::timespec { tv_sec: 0, tv_nsec: 1_000_000 };
+        let nap = libc::timespec {
+            tv_sec: 0,
+            tv_nsec: 1_000_000,
+        };
         // SAFETY: reads one timespec; async-signal-safe.
         unsafe { libc::nanosleep(&raw const nap, std::ptr::null_mut()) };
     }
@@ -141,7 +148,10 @@ fn ask<T>(request: impl FnOnce(Sender<Result<T, Error>>) -> Request) -> Result<T
 }
 
 pub(crate) fn snapshot_to(path: &Path) -> Result<SnapshotInfo, Error> {
-    let failed = |cause| Error::File { path: path.to_path_buf(), cause };
+    let failed = |cause| Error::File {
+        path: path.to_path_buf(),
+        cause,
+    };
     let path = std::path::absolute(path).map_err(failed)?;
     ask(|answer| Request::File(path, answer))
 }
@@ -154,7 +164,10 @@ pub(crate) fn snapshot() -> Result<Snapshot, Error> {
 fn serve(wake: i32, requests: &Receiver<Request>) {
     let _pause = endler_allocator::pause();
     // SAFETY: gettid has no effect.
-    THREAD.store(unsafe { libc::syscall(libc::SYS_gettid) } as u32, Ordering::Release);
+    THREAD.store(
+        unsafe { libc::syscall(libc::SYS_gettid) } as u32,
+        Ordering::Release,
+    );
     loop {
         let mut count = 0u64;
         // SAFETY: reads eight bytes of an eventfd into a u64.
@@ -196,8 +209,10 @@ fn answer_signals() {
     }
     // Cleared before the copy: what is delivered from now on is another dump.
     let signals = PENDING.fetch_and(!(pending & !1), Ordering::AcqRel);
-    let mut directories: Vec<PathBuf> =
-        (0..64).filter(|n| signals >> n & 1 == 1).filter_map(signal::directory).collect();
+    let mut directories: Vec<PathBuf> = (0..64)
+        .filter(|n| signals >> n & 1 == 1)
+        .filter_map(signal::directory)
+        .collect();
     directories.sort();
     directories.dedup();
     for directory in directories {

@@ -45,7 +45,10 @@ pub(crate) fn directory(signal: usize) -> Option<PathBuf> {
 
 pub(crate) fn set_directory(signal: i32, directory: PathBuf) {
     let mut directories = DIRECTORIES.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(place) = usize::try_from(signal).ok().and_then(|n| directories.get_mut(n)) {
+    if let Some(place) = usize::try_from(signal)
+        .ok()
+        .and_then(|n| directories.get_mut(n))
+    {
         *place = Some(directory);
     }
 }
@@ -96,9 +99,13 @@ extern "C" fn handler(signal: i32, info: *mut libc::siginfo_t, context: *mut lib
 /// Calls the handler function that was there before; a default action or an
 /// ignored signal is no function.
 fn chain(signal: i32, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
-    let Some(before) = usize::try_from(signal).ok().and_then(|n| BEFORE.get(n)) else { return };
+    let Some(before) = usize::try_from(signal).ok().and_then(|n| BEFORE.get(n)) else {
+        return;
+    };
     // SAFETY: null, or leaked by `install`.
-    let Some(before) = (unsafe { before.load(Ordering::Acquire).as_ref() }) else { return };
+    let Some(before) = (unsafe { before.load(Ordering::Acquire).as_ref() }) else {
+        return;
+    };
     match before.sa_sigaction {
         libc::SIG_DFL | libc::SIG_IGN => {}
         function if before.sa_flags & libc::SA_SIGINFO != 0 => {

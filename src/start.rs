@@ -9,7 +9,9 @@ use std::path::PathBuf;
 static BEFORE_MAIN: extern "C" fn() = before_main;
 
 extern "C" fn before_main() {
-    let Ok(value) = std::env::var("ENDLER") else { return };
+    let Ok(value) = std::env::var("ENDLER") else {
+        return;
+    };
     let _pause = endler_allocator::pause();
     match asked(&value) {
         Ok(None) => {}
@@ -30,7 +32,11 @@ fn asked(value: &str) -> Result<Option<(i32, PathBuf)>, String> {
         match option.split_once('=') {
             Some(("signal", name)) => signal = Some(number(name)?),
             Some(("dir", path)) if !path.is_empty() => directory = PathBuf::from(path),
-            _ => return Err(format!("`{option}` is not known; known are signal=NAME and dir=PATH")),
+            _ => {
+                return Err(format!(
+                    "`{option}` is not known; known are signal=NAME and dir=PATH"
+                ));
+            }
         }
     }
     Ok(signal.map(|signal| (signal, directory)))
@@ -58,11 +64,18 @@ mod tests {
     fn the_options_are_read_as_documented() {
         let check = |value: &str, expect: Result<Option<(i32, &str)>, ()>| {
             let got = asked(value).map_err(|_| ());
-            assert_eq!(got, expect.map(|o| o.map(|(s, d)| (s, PathBuf::from(d)))), "{value}");
+            assert_eq!(
+                got,
+                expect.map(|o| o.map(|(s, d)| (s, PathBuf::from(d)))),
+                "{value}"
+            );
         };
         check("exact", Ok(None));
         check("exact,signal=USR1", Ok(Some((libc::SIGUSR1, "heap-dumps"))));
-        check("exact,signal=SIGUSR2,dir=dumps/here", Ok(Some((libc::SIGUSR2, "dumps/here"))));
+        check(
+            "exact,signal=SIGUSR2,dir=dumps/here",
+            Ok(Some((libc::SIGUSR2, "dumps/here"))),
+        );
         check("exact,signal=40", Ok(Some((40, "heap-dumps"))));
         check("exact,signal=FOO", Err(()));
         check("exact,colour=blue", Err(()));

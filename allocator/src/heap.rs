@@ -2,7 +2,8 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 
-use crate::mode::{self, Mode};
+use crate::mode::Mode;
+use crate::state;
 use crate::{copy_arena, hook};
 
 /// A global allocator that records what goes through it.
@@ -55,13 +56,13 @@ impl<A: GlobalAlloc> Heap<A> {
     #[cold]
     #[inline(never)]
     unsafe fn alloc_slow(&self, layout: Layout, state: u8) -> *mut u8 {
-        if state == mode::COPY {
+        if state == state::COPY {
             return copy_arena::alloc(layout);
         }
         let state = hook::decide(self.mode);
         // SAFETY: the caller's contract.
         let block = unsafe { self.inner.alloc(layout) };
-        if state == mode::EXACT && !block.is_null() {
+        if state == state::EXACT && !block.is_null() {
             hook::insert(block, layout.size());
         }
         block
@@ -70,13 +71,13 @@ impl<A: GlobalAlloc> Heap<A> {
     #[cold]
     #[inline(never)]
     unsafe fn alloc_zeroed_slow(&self, layout: Layout, state: u8) -> *mut u8 {
-        if state == mode::COPY {
+        if state == state::COPY {
             return copy_arena::alloc_zeroed(layout);
         }
         let state = hook::decide(self.mode);
         // SAFETY: the caller's contract.
         let block = unsafe { self.inner.alloc_zeroed(layout) };
-        if state == mode::EXACT && !block.is_null() {
+        if state == state::EXACT && !block.is_null() {
             hook::insert(block, layout.size());
         }
         block
@@ -85,7 +86,7 @@ impl<A: GlobalAlloc> Heap<A> {
     #[cold]
     #[inline(never)]
     unsafe fn dealloc_slow(&self, block: *mut u8, layout: Layout, state: u8) {
-        if state == mode::COPY {
+        if state == state::COPY {
             // SAFETY: the caller's contract.
             return unsafe { copy_arena::dealloc(block, layout) };
         }
@@ -102,7 +103,7 @@ impl<A: GlobalAlloc> Heap<A> {
         size: usize,
         state: u8,
     ) -> *mut u8 {
-        if state == mode::COPY {
+        if state == state::COPY {
             // SAFETY: the caller's contract.
             return unsafe { copy_arena::realloc(block, layout, size) };
         }
@@ -117,8 +118,8 @@ impl<A: GlobalAlloc> Heap<A> {
 unsafe impl<A: GlobalAlloc> GlobalAlloc for Heap<A> {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let state = mode::state();
-        if state == mode::EXACT {
+        let state = state::now();
+        if state == state::EXACT {
             // SAFETY: the caller's contract.
             let block = unsafe { self.inner.alloc(layout) };
             if !block.is_null() {
@@ -126,7 +127,7 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for Heap<A> {
             }
             return block;
         }
-        if state == mode::OFF {
+        if state == state::OFF {
             // SAFETY: the caller's contract.
             return unsafe { self.inner.alloc(layout) };
         }
@@ -136,13 +137,13 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for Heap<A> {
 
     #[inline]
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        let state = mode::state();
-        if state == mode::EXACT {
+        let state = state::now();
+        if state == state::EXACT {
             hook::remove(block);
             // SAFETY: the caller's contract.
             return unsafe { self.inner.dealloc(block, layout) };
         }
-        if state == mode::OFF {
+        if state == state::OFF {
             // SAFETY: the caller's contract.
             return unsafe { self.inner.dealloc(block, layout) };
         }
@@ -152,8 +153,8 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for Heap<A> {
 
     #[inline]
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        let state = mode::state();
-        if state == mode::EXACT {
+        let state = state::now();
+        if state == state::EXACT {
             // SAFETY: the caller's contract.
             let block = unsafe { self.inner.alloc_zeroed(layout) };
             if !block.is_null() {
@@ -161,7 +162,7 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for Heap<A> {
             }
             return block;
         }
-        if state == mode::OFF {
+        if state == state::OFF {
             // SAFETY: the caller's contract.
             return unsafe { self.inner.alloc_zeroed(layout) };
         }
@@ -171,8 +172,8 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for Heap<A> {
 
     #[inline]
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        let state = mode::state();
-        if state == mode::EXACT {
+        let state = state::now();
+        if state == state::EXACT {
             let parked = hook::park(block);
             // SAFETY: the caller's contract.
             let grown = unsafe { self.inner.realloc(block, layout, size) };
@@ -184,7 +185,7 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for Heap<A> {
             }
             return grown;
         }
-        if state == mode::OFF {
+        if state == state::OFF {
             // SAFETY: the caller's contract.
             return unsafe { self.inner.realloc(block, layout, size) };
         }

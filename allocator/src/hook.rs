@@ -20,12 +20,13 @@ use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use crate::clock::Start;
 use crate::contexts::{self, Contexts, Frames, Stack};
-use crate::mode::{self, Mode};
+use crate::mode::Mode;
 use crate::os;
 use crate::phases::Phases;
 use crate::rows::{Guard, Row, Rows};
 use crate::shadow::Shadow;
 use crate::slots::{NONE, Record, Slab};
+use crate::state;
 use crate::threads::Threads;
 use crate::unwind::cache::RuleCache;
 use crate::unwind::objects::Objects;
@@ -81,7 +82,7 @@ thread_local! {
 #[inline(never)]
 pub(crate) fn decide(default: Mode) -> u8 {
     if RECORDER.deciding.swap(1, Ordering::AcqRel) == 0 {
-        let mode = mode::decide(default);
+        let mode = state::decide(default);
         if mode == Mode::Exact {
             RECORDER.start.begin();
             RECORDER.phases.begin();
@@ -89,11 +90,11 @@ pub(crate) fn decide(default: Mode) -> u8 {
             // SAFETY: the handler touches only this thread's row.
             unsafe { libc::pthread_atfork(None, None, Some(forked)) };
         }
-        mode::set_state(mode as u8);
+        state::set(mode as u8);
     }
     // Another thread is deciding: its state counts from the next call on.
-    match mode::state() {
-        mode::UNDECIDED => mode::OFF,
+    match state::now() {
+        state::UNDECIDED => state::OFF,
         state => state,
     }
 }
@@ -383,7 +384,7 @@ pub struct Pause {
 /// Stops recording on this thread until the value is dropped; for the
 /// profiler's own code outside the hook.
 pub fn pause() -> Pause {
-    if mode::state() != mode::EXACT {
+    if state::now() != state::EXACT {
         return Pause {
             row: None,
             before: false,
@@ -403,4 +404,20 @@ impl Drop for Pause {
             row.set_busy(self.before);
         }
     }
+}
+
+/// The mode that the process runs in; none before its first allocation.
+#[must_use]
+pub fn mode() -> Option<Mode> {
+    match state::now() {
+        state::OFF => Some(Mode::Off),
+        state::EXACT => Some(Mode::Exact),
+        _ => None,
+    }
+}
+
+/// Enters a named phase: blocks born from now on belong to it.
+pub fn enter_phase(name: &str) {
+    let _pause = pause();
+    RECORDER.phases.enter(name, RECORDER.start.tick());
 }

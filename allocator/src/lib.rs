@@ -17,39 +17,46 @@
 //!
 //! Linux on x86-64 only; elsewhere `Heap` forwards and records nothing.
 
-mod clock;
-mod contexts;
-mod copy_arena;
-pub mod freeze;
-mod heap;
-mod hook;
+mod freeze_types;
 mod mode;
-mod os;
-mod phases;
-mod rows;
-mod shadow;
-mod slots;
-mod threads;
-mod totals;
-mod unwind;
 
-pub use heap::Heap;
-pub use hook::{Pause, pause};
-pub use mode::Mode;
+/// The recorder, where it has been run: Linux on x86-64.
+#[cfg(all(target_os = "linux", target_arch = "x86_64", not(endler_elsewhere)))]
+#[path = "."]
+mod recorder {
+    pub(crate) mod clock;
+    pub(crate) mod contexts;
+    pub(crate) mod copy_arena;
+    pub(crate) mod freeze;
+    pub(crate) mod heap;
+    pub(crate) mod hook;
+    pub(crate) mod os;
+    pub(crate) mod phases;
+    pub(crate) mod rows;
+    pub(crate) mod shadow;
+    pub(crate) mod slots;
+    pub(crate) mod state;
+    pub(crate) mod threads;
+    pub(crate) mod totals;
+    pub(crate) mod unwind;
 
-/// The mode that the process runs in; none before its first allocation.
-#[must_use]
-pub fn mode() -> Option<Mode> {
-    match mode::state() {
-        mode::OFF => Some(Mode::Off),
-        mode::EXACT => Some(Mode::Exact),
-        _ => None,
-    }
+    pub use heap::Heap;
+    pub use hook::{Pause, enter_phase, mode, pause};
 }
+#[cfg(all(target_os = "linux", target_arch = "x86_64", not(endler_elsewhere)))]
+pub(crate) use recorder::*;
 
-/// Enters a named phase: blocks born from now on belong to it.
-pub fn enter_phase(name: &str) {
-    let _pause = pause();
-    let recorder = &hook::RECORDER;
-    recorder.phases.enter(name, recorder.start.tick());
+/// Everywhere else requests are forwarded and nothing is recorded. (The flag
+/// `--cfg endler_elsewhere` builds this on the platform that is tested.)
+#[cfg(not(all(target_os = "linux", target_arch = "x86_64", not(endler_elsewhere))))]
+#[path = "elsewhere.rs"]
+mod recorder;
+
+pub use mode::Mode;
+pub use recorder::{Heap, Pause, enter_phase, mode, pause};
+
+/// Freezing: an image of this process, while it goes on.
+pub mod freeze {
+    pub use crate::freeze_types::{Cost, Error, Options, Work};
+    pub use crate::recorder::freeze::freeze;
 }

@@ -25,7 +25,10 @@ fn measure() -> Result<(), String> {
     let programs = build()?;
     let program = |name: &str| programs.join(name);
     println!("wall time as a ratio to the inner allocator alone, median of {ROUNDS} rounds");
-    println!("{:<10}{:<10}{:>10}{:>10}{:>10}", "workload", "inner", "alone, s", "off", "exact");
+    println!(
+        "{:<10}{:<10}{:>10}{:>10}{:>10}",
+        "workload", "inner", "alone, s", "off", "exact"
+    );
     for workload in endler_benches::WORKLOADS {
         for inner in INNER {
             let recorded = program(&format!("{inner}_endler"));
@@ -37,7 +40,10 @@ fn measure() -> Result<(), String> {
                 exact.push(figure(&recorded, &[workload], "exact")? / base);
             }
             let row = [median(&mut alone), median(&mut off), median(&mut exact)];
-            println!("{workload:<10}{inner:<10}{:>10.3}{:>10.2}{:>10.2}", row[0], row[1], row[2]);
+            println!(
+                "{workload:<10}{inner:<10}{:>10.3}{:>10.2}{:>10.2}",
+                row[0], row[1], row[2]
+            );
             let _ = std::io::stdout().flush();
         }
     }
@@ -46,7 +52,10 @@ fn measure() -> Result<(), String> {
     for inner in INNER {
         let recorded = program(&format!("{inner}_endler"));
         let alone = figure(&program(inner), &blocks, "off")?;
-        println!("{inner:<20}{:>10.1}", figure(&recorded, &blocks, "exact")? - alone);
+        println!(
+            "{inner:<20}{:>10.1}",
+            figure(&recorded, &blocks, "exact")? - alone
+        );
     }
     Ok(())
 }

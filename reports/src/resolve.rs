@@ -314,18 +314,22 @@ impl Contexts<'_> {
     }
 
     /// What an unknown type is called after: the site's function, else the
-    /// innermost function, else the innermost frame's module.
+    /// innermost function; but the module, if a frame further in has no name.
     fn place(&self, steps: &[Step], site: Option<usize>, frames: &[FrameId]) -> String {
+        let nameless = frames
+            .iter()
+            .enumerate()
+            .find(|(_, frame)| self.chains.get(frame.index()).is_none_or(Vec::is_empty));
         let function = site
             .and_then(|at| steps.get(at))
             .or_else(|| steps.iter().find(|s| !self.is_allocator(s)))
+            .filter(|step| nameless.is_none_or(|(position, _)| step.frame < position))
             .and_then(|step| self.functions.get(step.line.function));
         if let Some(function) = function {
             return self.strings.get(function.shown).to_owned();
         }
-        let module = frames
-            .iter()
-            .find_map(|f| self.image.frames.get(f.index())?.module)
+        let module = nameless
+            .and_then(|(_, frame)| self.image.frames.get(frame.index())?.module)
             .and_then(|m| self.image.modules.get(m.index()));
         match module.and_then(|m| m.path.rsplit('/').next()) {
             Some(name) if !name.is_empty() => name.to_owned(),

@@ -26,9 +26,10 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use endler_snapshot::{Cut, Nanos};
 
 use super::extract::{self, Gathered};
-use super::{Cost, Error, Options, Work, figures, notes};
+use super::{figures, notes};
+use crate::freeze_types::{Cost, Error, Options, Work};
 use crate::hook::{self, RECORDER};
-use crate::mode::{self, EXACT};
+use crate::state::{self, EXACT};
 use crate::{clock, copy_arena, os};
 
 /// How the copy stands, written by the copy.
@@ -59,7 +60,7 @@ const _: () = assert!(size_of::<Shared>() <= 4096);
 /// # Errors
 /// See [`Error`]. The host is unharmed by all of them.
 pub fn freeze(options: &Options, work: &mut Work<'_>) -> Result<Cost, Error> {
-    if mode::state() != EXACT {
+    if state::now() != EXACT {
         return Err(Error::NotRecording);
     }
     let _pause = hook::pause();
@@ -130,7 +131,7 @@ fn copied(options: &Options, budget: u64, gathered: &Gathered, work: &mut Work<'
     // SAFETY: a clone without shared memory, whose copy calls only `run`.
     let pid = unsafe { os::syscall(libc::SYS_clone, args) };
     if pid == 0 {
-        mode::set_state(mode::COPY);
+        state::set(state::COPY);
         let held = Nanos(clock::nanos(libc::CLOCK_MONOTONIC).saturating_sub(before));
         run(options, budget, gathered, held, shared.get(), work);
     }

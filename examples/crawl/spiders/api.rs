@@ -3,6 +3,7 @@
 use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
+use reqwest::Url;
 use scraper::{Html, Selector};
 
 use super::{Parsed, Referer, Spider, links, visit_again};
@@ -45,18 +46,28 @@ static LINKS: LazyLock<Selector> = LazyLock::new(|| links::selector("#main-conte
 static MEMBERS: LazyLock<Selector> = LazyLock::new(|| links::selector("#main-content section[id]"));
 static PROSE: LazyLock<Selector> = LazyLock::new(|| links::selector("#main-content .docblock"));
 
+/// What a response turns out to be.
+enum Received {
+    Page(Arc<ApiPage>, Html),
+    /// rustdoc leaves a stub wherever an item has moved from.
+    MovedTo(Url),
+}
+
 /// Decodes and parses a page.
-fn receive(wire: Response<Bytes>) -> (Arc<ApiPage>, Html) {
+fn receive(wire: Response<Bytes>) -> Received {
     let text = String::from_utf8_lossy(&wire.body).into_owned(); // allocates the api spider's text
     let response = wire.with_body(text);
     let dom = Html::parse_document(&response.body);
+    if let Some(url) = links::moved_to(&response.url, &dom, &REFRESH) {
+        return Received::MovedTo(url);
+    }
     let title = dom
         .select(&TITLE)
         .next()
         .map(links::text)
         .unwrap_or_default();
     let page = Arc::new(ApiPage { response, title }); // allocates the api spider's page
-    (page, dom)
+    Received::Page(page, dom)
 }
 
 impl Spider for ApiSpider {
@@ -67,19 +78,21 @@ impl Spider for ApiSpider {
     }
 
     fn parse(&self, request: &Request, wire: Response<Bytes>) -> Parsed {
-        let (page, dom) = receive(wire);
+        let (page, dom) = match receive(wire) {
+            Received::Page(page, dom) => (page, dom),
+            // As after any redirect, the meta goes on to where it leads.
+            Received::MovedTo(url) => {
+                let requests = vec![Request::new(&url, request.meta.clone())];
+                return Parsed {
+                    item: None,
+                    requests,
+                };
+            }
+        };
         let base = &page.response.url;
-        let follow = |url| Request::new(&url, self.meta(&page));
-        // rustdoc leaves a page behind wherever an item has moved from.
-        if let Some(url) = links::moved_to(base, &dom, &REFRESH) {
-            return Parsed {
-                item: None,
-                requests: vec![follow(url)],
-            };
-        }
         let mut requests: Vec<Request> = links::pages(base, &dom, &LINKS)
             .into_iter()
-            .map(follow)
+            .map(|url| Request::new(&url, self.meta(&page)))
             .collect();
         requests.push(visit_again(request, self.meta(&page)));
         let item = Item {

@@ -182,8 +182,8 @@ impl<'t> Parser<'t> {
         } else {
             let stop = |c: char| "<>,;()[]{}=+&* ".contains(c);
             let plain = self.rest.find(stop).unwrap_or(self.rest.len());
-            let colons = self.rest.find("::").unwrap_or(self.rest.len());
-            plain.min(colons)
+            // Only up to there, or a long list would be searched once a name.
+            self.rest.get(..plain)?.find("::").unwrap_or(plain)
         };
         let name = self.rest.get(..end)?;
         self.rest = self.rest.get(end..)?;

@@ -1,0 +1,104 @@
+//! What a freeze is asked for, and what it answers: the same on every platform.
+
+use std::fmt;
+use std::time::Duration;
+
+use endler_snapshot::{Cut, Image, Nanos};
+
+/// How a snapshot is taken, and what it may cost.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// The snapshot's number, which the image carries.
+    pub sequence: u32,
+    /// A descriptor that the copy keeps open, for its result.
+    pub keep: Option<i32>,
+    /// Memory that the copy may take for itself, in bytes; none for a quarter
+    /// of what the control group, or the machine, has left.
+    pub memory: Option<u64>,
+    /// How long the copy may work before it is killed.
+    pub deadline: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            sequence: 1,
+            keep: None,
+            memory: None,
+            deadline: Duration::from_secs(60),
+        }
+    }
+}
+
+/// What a finished freeze found and cost.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Cost {
+    /// Live blocks in the image.
+    pub objects: u64,
+    /// Their requested bytes.
+    pub bytes: u64,
+    /// How long the host was held: the `clone` call.
+    pub held: Nanos,
+    /// How the image was taken.
+    pub cut: Cut,
+    /// Memory that the copy took for itself, in bytes; 0 without a copy.
+    pub memory: u64,
+}
+
+/// Work on an image. Runs in the copy, where nothing may be locked, printed,
+/// or asked of the C library's allocator; the error goes back to the host.
+pub type Work<'a> = dyn FnMut(&mut Image) -> Result<(), String> + 'a;
+
+/// Why there is no snapshot.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Error {
+    /// This platform is not supported.
+    Platform,
+    /// Nothing is recorded: the mode is off, or `Heap` is not the global allocator.
+    NotRecording,
+    /// The copy took longer than the deadline and was killed.
+    Deadline(Duration),
+    /// The copy needed more memory than its budget.
+    Memory {
+        /// The budget in bytes.
+        budget: u64,
+    },
+    /// The copy died of a signal or a panic.
+    Died(String),
+    /// The work itself failed.
+    Failed(String),
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::Platform => f.write_str(
+                "endler records on Linux on x86-64 only; here the allocator forwards and \
+                 there is nothing to take a snapshot of",
+            ),
+            Error::NotRecording => f.write_str(
+                "nothing is recorded: set `#[global_allocator] static HEAP: endler::Heap = \
+                 endler::Heap::system();` and do not set ENDLER=off",
+            ),
+            Error::Deadline(after) => write!(
+                f,
+                "the snapshot was not ready after {} s and was given up; the process is unharmed",
+                after.as_secs()
+            ),
+            Error::Memory { budget } => write!(
+                f,
+                "the snapshot needed more than its budget of {budget} bytes \
+                 (a quarter of the memory that is left); the process is unharmed"
+            ),
+            Error::Died(how) => write!(
+                f,
+                "the copy of the process died ({how}); the process is unharmed"
+            ),
+            Error::Failed(why) => f.write_str(why),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
