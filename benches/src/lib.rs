@@ -16,7 +16,10 @@ pub fn run() {
     let mut args = std::env::args().skip(1);
     let name = args.next().unwrap_or_default();
     if name == "live" {
-        let blocks = args.next().and_then(|n| n.parse().ok()).unwrap_or(1_000_000);
+        let blocks = args
+            .next()
+            .and_then(|n| n.parse().ok())
+            .unwrap_or(1_000_000);
         println!("{}", live(blocks));
         return;
     }
@@ -58,7 +61,10 @@ fn below(frames: u32, text: &str) -> usize {
         return black_box(below(frames - 1, text)) + 1;
     }
     let value: Result<serde_json::Value, _> = serde_json::from_str(text);
-    value.ok().and_then(|v| Some(v.as_array()?.len())).unwrap_or(0)
+    value
+        .ok()
+        .and_then(|v| Some(v.as_array()?.len()))
+        .unwrap_or(0)
 }
 
 /// Replaces random ones of 100,000 live blocks of 16 to 271 bytes.
@@ -66,7 +72,9 @@ fn churn() {
     let mut live: Vec<Vec<u8>> = vec![Vec::new(); 100_000];
     let mut random = 1u64;
     for _ in 0..4_000_000 {
-        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        random = random
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         let at = (random >> 33) as usize % live.len();
         let size = 16 + ((random >> 20) & 255) as usize;
         live[at] = Vec::with_capacity(size);
@@ -103,5 +111,10 @@ fn live(blocks: usize) -> f64 {
 
 fn resident() -> u64 {
     let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    statm.split(' ').nth(1).and_then(|n| n.parse::<u64>().ok()).unwrap_or(0) * 4096
+    statm
+        .split(' ')
+        .nth(1)
+        .and_then(|n| n.parse::<u64>().ok())
+        .unwrap_or(0)
+        * 4096
 }

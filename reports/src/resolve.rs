@@ -137,6 +137,7 @@ pub fn resolve(image: &mut Image, options: &Options) -> Vec<Warning> {
     let nowhere = contexts.types.unknown("no function", contexts.strings);
     let (block_type, block_evidence) = blocks::columns(&image.blocks, &answers, nowhere);
     let blamed = contexts.blamed;
+    let context_type = answers.iter().map(|answer| answer.row).collect();
     let types = contexts.types.rows;
     let warnings = image
         .modules
@@ -157,6 +158,7 @@ pub fn resolve(image: &mut Image, options: &Options) -> Vec<Warning> {
         block_type,
         block_evidence,
         context_site: sites,
+        context_type,
         modules,
     });
     warnings

@@ -1,21 +1,18 @@
 //! What was allocated since the start, live or not.
 //!
 //! The allocator keeps totals by context, so they can be summed by whatever a
-//! context determines: its site, stack and module. A type is known for live
-//! blocks only: a context counts for the type of most of its live blocks, and
-//! contexts without one are the row [`NO_LIVE_BLOCK`].
+//! context determines: its site, stack and module, and the type that its stack
+//! makes. (A single live block may be of another type, where its size or its
+//! holder says so; of freed ones that is not known.)
 //!
 //! `allocated = live + freed + moved`, in blocks and in bytes alike: a realloc
 //! *moves* a block away from the context and size that it had, and counts as
 //! allocated again where it went. Sizes are requested bytes.
 
-use crate::partition::{By, Classes, Heap};
+use crate::partition::{By, Heap};
 use endler_snapshot::{LIFETIME_BUCKETS, Nanos};
 use std::collections::BTreeMap;
 use std::fmt;
-
-/// The row of contexts that have no live block to tell their type.
-pub const NO_LIVE_BLOCK: &str = "(no live block)";
 
 /// Blocks and their bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -94,21 +91,17 @@ pub fn totals(heap: Heap<'_>, by: &By) -> Result<Totals, NotByContext> {
     let classes = by.classify(heap);
     let image = heap.image();
     let contexts = image.contexts.len();
-    let class = match (0..contexts)
-        .map(|c| classes.of_context(c))
+    let class = (0..contexts)
+        .map(|context| classes.of_stack(context))
         .collect::<Option<Vec<u32>>>()
-    {
-        Some(class) => class.into_iter().map(Some).collect(),
-        None if matches!(by.word().as_str(), "type" | "holder") => by_live_blocks(heap, &*classes),
-        None => return Err(NotByContext { word: by.word() }),
-    };
+        .ok_or_else(|| NotByContext { word: by.word() })?;
     let mut live = vec![Sum::default(); contexts];
     for block in 0..heap.len() {
         if let Some(sum) = live.get_mut(heap.context(block).index()) {
             sum.add(1, heap.size(block).0);
         }
     }
-    let mut rows: BTreeMap<Option<u32>, TotalsRow> = BTreeMap::new();
+    let mut rows: BTreeMap<u32, TotalsRow> = BTreeMap::new();
     for ((class, live), total) in class.into_iter().zip(live).zip(&image.totals) {
         let row = rows.entry(class).or_default();
         row.live.add(live.count, live.size);
@@ -123,7 +116,7 @@ pub fn totals(heap: Heap<'_>, by: &By) -> Result<Totals, NotByContext> {
     let mut rows: Vec<TotalsRow> = rows
         .into_iter()
         .map(|(class, mut row)| {
-            row.name = class.map_or(NO_LIVE_BLOCK.into(), |c| classes.name(c).into_owned());
+            row.name = classes.name(class).into_owned();
             for part in [row.live, row.freed, row.moved] {
                 row.allocated.add(part.count, part.size);
             }
@@ -141,28 +134,4 @@ pub fn totals(heap: Heap<'_>, by: &By) -> Result<Totals, NotByContext> {
         by: by.clone(),
         rows,
     })
-}
-
-/// The class of most live blocks of each context; of equal ones the first.
-fn by_live_blocks(heap: Heap<'_>, classes: &dyn Classes) -> Vec<Option<u32>> {
-    let mut votes: Vec<Vec<(u32, u64)>> = vec![Vec::new(); heap.image().contexts.len()];
-    for block in 0..heap.len() {
-        let class = classes.of_block(block);
-        let Some(votes) = votes.get_mut(heap.context(block).index()) else {
-            continue;
-        };
-        match votes.iter_mut().find(|(known, _)| *known == class) {
-            Some((_, count)) => *count += 1,
-            None => votes.push((class, 1)),
-        }
-    }
-    let winner = |votes: Vec<(u32, u64)>| {
-        votes
-            .into_iter()
-            .max_by_key(|&(class, count)| (count, std::cmp::Reverse(class)))
-    };
-    votes
-        .into_iter()
-        .map(|votes| winner(votes).map(|(class, _)| class))
-        .collect()
 }

@@ -283,6 +283,7 @@ fn stacks_fold_what_is_not_the_programs() {
     }
     names.frame_lines.push(names.lines.len() as u32);
     names.context_site.push(None);
+    names.context_type.push(endler_snapshot::TypeId(0));
     image.contexts.push(Context {
         stack: outer,
         ..Context::default()

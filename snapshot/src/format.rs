@@ -58,6 +58,7 @@
 //! TYPE  types                  name holder held
 //! BTYP  block_type, _evidence  type evidence
 //! SITE  context_site           site
+//! CTYP  context_type           type
 //! MINF  resolution.modules     level source
 //!
 //! DONE  the end (one row,      number of sections before it: u64, length of

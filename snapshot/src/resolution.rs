@@ -28,6 +28,9 @@ pub struct Resolution {
     /// The site of each context: its innermost line outside std, containers
     /// and the profiler; none where no line is known.
     pub context_site: Vec<Option<LineId>>,
+    /// What each context's stack makes: the type of its blocks, where no block's
+    /// size or holder says otherwise. Types what was freed, for totals.
+    pub context_type: Vec<TypeId>,
     /// What debug information each module gave.
     pub modules: Vec<ModuleInfo>,
 }
@@ -181,6 +184,11 @@ impl Resolution {
                 image.contexts.len(),
             ),
             (
+                "context_type",
+                self.context_type.len(),
+                image.contexts.len(),
+            ),
+            (
                 "frame_lines",
                 self.frame_lines.len(),
                 image.frames.len() + 1,
@@ -218,6 +226,13 @@ impl Resolution {
             .position(|t| t.index() >= self.types.len())
         {
             return Err(format!("block {i} has a type that is not there"));
+        }
+        if self
+            .context_type
+            .iter()
+            .any(|t| t.index() >= self.types.len())
+        {
+            return Err("a context has a type that is not there".into());
         }
         if let Some(i) = self.frame_lines.windows(2).position(|w| w[0] > w[1]) {
             return Err(format!("the lines of frame {i} end before they begin"));

@@ -372,6 +372,11 @@ fn resolution_of(
             .iter()
             .map(|s| Evidence::ALL[(s.0 % 5) as usize])
             .collect(),
+        context_type: image
+            .totals
+            .iter()
+            .map(|t| TypeId((t.freed % types.len() as u64) as u32))
+            .collect(),
         context_site: image
             .totals
             .iter()

@@ -11,9 +11,10 @@ use std::sync::OnceLock;
 /// The path of the command, built if need be.
 pub(crate) fn endler() -> &'static Path {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
+    // Without the feature cargo may still say where the command would be.
     PATH.get_or_init(|| match option_env!("CARGO_BIN_EXE_endler") {
-        Some(built) => PathBuf::from(built),
-        None => build(),
+        Some(built) if cfg!(feature = "cli") => PathBuf::from(built),
+        _ => build(),
     })
 }
 

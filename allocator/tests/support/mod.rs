@@ -150,6 +150,8 @@ pub(crate) struct Block {
 
 // SAFETY: a block is owned by whoever holds it, as a `Box` is.
 unsafe impl Send for Block {}
+// SAFETY: a shared block gives out its address only, as a `&Box` does.
+unsafe impl Sync for Block {}
 
 impl Block {
     #[inline(always)]

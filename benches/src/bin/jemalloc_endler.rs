@@ -1,7 +1,8 @@
 //! The workloads on endler around jemalloc.
 
 #[global_allocator]
-static HEAP: endler_allocator::Heap<tikv_jemallocator::Jemalloc> = endler_allocator::Heap::wrapping(tikv_jemallocator::Jemalloc);
+static HEAP: endler_allocator::Heap<tikv_jemallocator::Jemalloc> =
+    endler_allocator::Heap::wrapping(tikv_jemallocator::Jemalloc);
 
 fn main() {
     endler_benches::run();

@@ -1,7 +1,8 @@
 //! The workloads on endler around mimalloc.
 
 #[global_allocator]
-static HEAP: endler_allocator::Heap<mimalloc::MiMalloc> = endler_allocator::Heap::wrapping(mimalloc::MiMalloc);
+static HEAP: endler_allocator::Heap<mimalloc::MiMalloc> =
+    endler_allocator::Heap::wrapping(mimalloc::MiMalloc);
 
 fn main() {
     endler_benches::run();

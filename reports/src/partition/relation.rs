@@ -32,6 +32,12 @@ pub trait Classes: Send + Sync {
         None
     }
 
+    /// The class of what a context's stack makes, where single blocks may be of
+    /// another; for totals, which outlive the blocks.
+    fn of_stack(&self, context: usize) -> Option<u32> {
+        self.of_context(context)
+    }
+
     /// What tables call the class.
     fn name(&self, class: u32) -> Cow<'_, str>;
 

@@ -1,8 +1,11 @@
 //! From the addresses of one module to their inline chains.
 
-use endler_snapshot::{DebugLevel, StrId};
+use std::collections::BTreeMap;
 
-use super::elf::Elf;
+use endler_snapshot::{DebugLevel, StrId};
+use gimli::Unit;
+
+use super::elf::{Elf, Reader};
 use super::entries;
 use super::functions::{self, FunctionId, Functions};
 use super::lines;
@@ -49,6 +52,33 @@ pub(super) fn look_up(elf: &Elf<'_>, addresses: &[u64], tables: &mut Tables) -> 
         chains: trace.chains,
         level: trace.level,
     }
+}
+
+/// File and line at each query. The optimiser gives line 0, and any file, to
+/// code that it merged: then the file is that of the function's first line.
+fn rows(unit: &Unit<Reader<'_>>, queries: &[Query]) -> Vec<Option<(u64, u32)>> {
+    let addresses: Vec<u64> = queries.iter().map(|q| q.address).collect();
+    let mut rows = lines::rows(unit, &addresses);
+    let vague = |row: &Option<(u64, u32)>| row.is_none_or(|(_, line)| line == 0);
+    let starts: BTreeMap<u64, usize> = queries
+        .iter()
+        .zip(&rows)
+        .enumerate()
+        .filter_map(|(position, (query, row))| match query.calls.as_slice() {
+            [only] if vague(row) => Some((only.start, position)),
+            _ => None,
+        })
+        .collect();
+    let addresses: Vec<u64> = starts.keys().copied().collect();
+    for (found, position) in lines::rows(unit, &addresses)
+        .into_iter()
+        .zip(starts.into_values())
+    {
+        if let (Some((file, _)), Some(row)) = (found, rows.get_mut(position)) {
+            *row = Some((file, 0));
+        }
+    }
+    rows
 }
 
 struct Trace<'a, 't> {
@@ -100,7 +130,7 @@ impl Trace<'_, '_> {
             return;
         };
         let is_rust = entries::is_rust(unit);
-        let rows = lines::rows(unit, &queries);
+        let rows = rows(unit, &queries);
         if is_rust && has_types {
             self.raise(DebugLevel::Full);
         }

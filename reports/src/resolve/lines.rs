@@ -7,11 +7,10 @@ use gimli::{LineProgramHeader, Unit};
 
 use super::elf::Reader;
 use super::units::Units;
-use super::walk::Query;
 
-/// File index and line at each query's address, in the order of the queries.
-pub(super) fn rows(unit: &Unit<Reader<'_>>, queries: &[Query]) -> Vec<Option<(u64, u32)>> {
-    let mut found = vec![None; queries.len()];
+/// File index and line at each of the rising addresses, in their order.
+pub(super) fn rows(unit: &Unit<Reader<'_>>, addresses: &[u64]) -> Vec<Option<(u64, u32)>> {
+    let mut found = vec![None; addresses.len()];
     let Some(program) = unit.line_program.clone() else {
         return found;
     };
@@ -23,9 +22,9 @@ pub(super) fn rows(unit: &Unit<Reader<'_>>, queries: &[Query]) -> Vec<Option<(u6
             && begin != 0
             && begin < row.address()
         {
-            let from = queries.partition_point(|q| q.address < begin);
-            for (query, slot) in queries.iter().zip(found.iter_mut()).skip(from) {
-                if query.address >= row.address() {
+            let from = addresses.partition_point(|&a| a < begin);
+            for (&address, slot) in addresses.iter().zip(found.iter_mut()).skip(from) {
+                if address >= row.address() {
                     break;
                 }
                 *slot = Some((file, line));

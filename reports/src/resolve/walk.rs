@@ -21,6 +21,8 @@ pub(super) struct Call {
     pub(super) function: Entry,
     /// Where it was called from, if it was inlined: file index and line.
     pub(super) called: Option<(u64, u32)>,
+    /// Where the range of its code begins that holds the address.
+    pub(super) start: u64,
 }
 
 /// An address and the functions there, outermost first.
@@ -92,7 +94,12 @@ pub(super) fn calls(units: &Units<'_>, index: UnitIndex, queries: &mut [Query]) 
         };
         let hit = function.is_some_and(|function| {
             let called = inlined.then_some((raw.call_file, raw.call_line));
-            push(units, unit, &raw, queries, Call { function, called })
+            let call = Call {
+                function,
+                called,
+                start: 0,
+            };
+            push(units, unit, &raw, queries, call)
         });
         if !hit {
             skip_below = Some(depth);
@@ -158,7 +165,10 @@ fn push<'a>(
             }
             hit = true;
             if query.calls.len() < MAX_CALLS {
-                query.calls.push(call);
+                query.calls.push(Call {
+                    start: begin,
+                    ..call
+                });
             }
         }
     };

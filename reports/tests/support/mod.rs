@@ -116,6 +116,7 @@ impl Make {
         });
         self.image.totals.push(Totals::default());
         self.names.context_site.push(line);
+        self.names.context_type.push(TypeId(0));
         self.sites.insert(site.to_string(), context);
         context
     }

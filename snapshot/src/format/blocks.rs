@@ -8,7 +8,7 @@ use super::value::{Value, grow, put_column, put_differences, take_column, take_d
 use super::varint::{Bad, Plain, put_varint};
 use super::writer::Writer;
 use crate::error::Error;
-use crate::ids::{Addr, LineId, Serial};
+use crate::ids::{Addr, LineId, Serial, TypeId};
 use crate::image::{Blocks, StackTrie};
 use crate::resolution::Resolution;
 
@@ -193,4 +193,22 @@ pub(super) fn take_sites(
     from: &mut Plain<'_>,
 ) -> Result<(), Bad> {
     take_more(sites, rows, from)
+}
+
+pub(super) fn put_context_types(
+    id: Id,
+    types: &[TypeId],
+    writer: &mut Writer<'_>,
+) -> Result<(), Error> {
+    put_ranges(id, types.len(), writer, |range, out| {
+        put_column(&types[range], out)
+    })
+}
+
+pub(super) fn take_context_types(
+    types: &mut Vec<TypeId>,
+    rows: usize,
+    from: &mut Plain<'_>,
+) -> Result<(), Bad> {
+    take_more(types, rows, from)
 }

@@ -25,12 +25,13 @@ const FLIN: Id = *b"FLIN";
 const TYPE: Id = *b"TYPE";
 const BTYP: Id = *b"BTYP";
 const SITE: Id = *b"SITE";
+const CTYP: Id = *b"CTYP";
 const MINF: Id = *b"MINF";
 
 /// The order in the file.
-const ORDER: [Id; 17] = [
+const ORDER: [Id; 18] = [
     PROC, FIGS, MODU, THRD, PHAS, FRAM, STCK, CTXT, TOTL, BLKS, // always
-    STRS, LINE, FLIN, TYPE, BTYP, SITE, MINF, // resolved
+    STRS, LINE, FLIN, TYPE, BTYP, SITE, CTYP, MINF, // resolved
 ];
 
 /// Writes all tables in [`ORDER`].
@@ -55,6 +56,7 @@ pub(super) fn put_all(image: &Image, w: &mut Writer<'_>) -> Result<(), Error> {
     put_table(TYPE, &resolution.types, w)?;
     put_types(BTYP, resolution, w)?;
     put_sites(SITE, &resolution.context_site, w)?;
+    put_context_types(CTYP, &resolution.context_type, w)?;
     put_table(MINF, &resolution.modules, w)
 }
 
@@ -121,6 +123,7 @@ fn take_resolved(
         TYPE => take_table(&mut resolution.types, rows, from),
         BTYP => take_types(resolution, rows, from),
         SITE => take_sites(&mut resolution.context_site, rows, from),
+        CTYP => take_context_types(&mut resolution.context_type, rows, from),
         MINF => take_table(&mut resolution.modules, rows, from),
         _ => Err(Bad("this version has no such section")),
     }

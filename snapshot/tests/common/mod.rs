@@ -293,6 +293,7 @@ fn resolve(image: &mut Image, random: &mut Random) {
     for i in 0..image.contexts.len() {
         let line = LineId(random.below(lines) as u32);
         r.context_site.push((i % 7 != 3).then_some(line));
+        r.context_type.push(TypeId((i as u64 % types) as u32));
     }
     r.modules = vec![
         ModuleInfo {

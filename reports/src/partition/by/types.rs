@@ -15,6 +15,7 @@ pub const RELATION: &Relation = &Relation {
 
 struct Types<'a> {
     block_type: &'a [TypeId],
+    context_type: &'a [TypeId],
     /// The class of each type row; rows of one name share it.
     class: Vec<u32>,
     names: Vec<Cow<'a, str>>,
@@ -33,6 +34,7 @@ fn classify(heap: Heap<'_>) -> Box<dyn Classes + '_> {
         let names = interner.names();
         return Box::new(Types {
             block_type: NOTHING,
+            context_type: NOTHING,
             class: Vec::new(),
             names,
             rows,
@@ -45,6 +47,7 @@ fn classify(heap: Heap<'_>) -> Box<dyn Classes + '_> {
         .collect();
     Box::new(Types {
         block_type: &resolution.block_type,
+        context_type: &resolution.context_type,
         class,
         names: interner.names(),
         rows,
@@ -70,16 +73,23 @@ fn class_of<'a>(
     class
 }
 
+impl Types<'_> {
+    fn class_of_row(&self, row: Option<&TypeId>) -> u32 {
+        row.and_then(|t| self.class.get(t.index()))
+            .copied()
+            .unwrap_or(0)
+    }
+}
+
 impl Classes for Types<'_> {
     fn len(&self) -> usize {
         self.names.len()
     }
     fn of_block(&self, block: usize) -> u32 {
-        self.block_type
-            .get(block)
-            .and_then(|t| self.class.get(t.index()))
-            .copied()
-            .unwrap_or(0)
+        self.class_of_row(self.block_type.get(block))
+    }
+    fn of_stack(&self, context: usize) -> Option<u32> {
+        Some(self.class_of_row(self.context_type.get(context)))
     }
     fn name(&self, class: u32) -> Cow<'_, str> {
         let name = self.names.get(class as usize).map_or(UNKNOWN, |n| n);

@@ -1,0 +1,35 @@
+//! With mimalloc inside: its small size classes put blocks closer together than 16 bytes.
+#![allow(missing_docs)]
+
+#[allow(dead_code, reason = "each test uses a part")]
+mod support;
+
+use support::{alone, churn};
+
+#[global_allocator]
+static HEAP: endler_allocator::Heap<mimalloc::MiMalloc> =
+    endler_allocator::Heap::wrapping(mimalloc::MiMalloc);
+
+#[test]
+fn books_equal_images_at_quiet_points() {
+    alone("books_equal_images_at_quiet_points", || {
+        let compared = churn::books_equal_images(6, 20_000);
+        assert!(
+            compared.len() > 6 * 1000,
+            "{} blocks compared",
+            compared.len()
+        );
+        let close = compared.iter().filter(|addr| **addr % 16 == 8).count();
+        assert!(
+            close > 100,
+            "only {close} blocks of the 8-byte class were compared"
+        );
+    });
+}
+
+#[test]
+fn snapshots_while_two_threads_work() {
+    alone("snapshots_while_two_threads_work", || {
+        churn::snapshots_during_moves(10)
+    });
+}

@@ -1,0 +1,140 @@
+//! Blocks that threads hand to each other, threads that come and go, and
+//! snapshots while threads work.
+#![allow(missing_docs)]
+
+#[allow(dead_code, reason = "each test uses a part")]
+mod support;
+
+use std::sync::mpsc::sync_channel;
+
+use endler_snapshot::Image;
+use support::{Block, alone, churn, image, live};
+
+#[global_allocator]
+static HEAP: endler_allocator::Heap = endler_allocator::Heap::system();
+
+fn named(name: &str) -> std::thread::Builder {
+    std::thread::Builder::new().name(name.into())
+}
+
+#[test]
+fn freed_by_another_thread() {
+    alone("freed_by_another_thread", || {
+        let (send, receive) = sync_channel::<Block>(4);
+        let freer = named("freer").spawn(move || {
+            let mut kept = Vec::with_capacity(10_000);
+            for (i, block) in receive.iter().enumerate() {
+                if i % 2 == 0 {
+                    block.free();
+                } else {
+                    kept.push(block);
+                }
+            }
+            kept
+        });
+        let maker = named("maker").spawn(move || {
+            let mut made = Vec::with_capacity(10_000);
+            for i in 0..10_000 {
+                made.push(Block::alloc(1 + i % 100, 8));
+                send.send(made[i]).expect("the freer listens");
+            }
+            made
+        });
+        let made = maker.expect("a thread").join().expect("made");
+        let kept = freer.expect("a thread").join().expect("kept");
+        assert_eq!(kept.len(), 5000);
+        let image = image();
+        for block in &kept {
+            let row = live(&image, block.addr()).expect("it lives");
+            assert_eq!((row.addr, row.size), block.row());
+            assert_eq!(row.thread, "maker", "of a thread that has ended");
+        }
+        let freed = made
+            .iter()
+            .step_by(2)
+            .filter(|block| !kept.iter().any(|k| k.at == block.at));
+        for block in freed {
+            let row = live(&image, block.addr());
+            assert!(
+                row.is_none_or(|row| row.thread != "maker"),
+                "{block:?} is a ghost"
+            );
+        }
+    });
+}
+
+/// `count` threads, four at a time, each of which leaves one block behind.
+fn short_threads(first: usize, count: usize, left: &mut Vec<(Block, String)>) {
+    let numbers: Vec<usize> = (first..first + count).collect();
+    for four in numbers.chunks(4) {
+        let threads = four.iter().map(|number| {
+            let name = format!("short-{number}");
+            let work = || {
+                let freed = Block::alloc(64, 8);
+                let kept = Block::alloc(32, 8);
+                freed.free();
+                kept.realloc(48).expect("memory")
+            };
+            (named(&name).spawn(work).expect("a thread"), name)
+        });
+        let threads: Vec<_> = threads.collect();
+        left.extend(
+            threads
+                .into_iter()
+                .map(|(thread, name)| (thread.join().expect("ran"), name)),
+        );
+    }
+}
+
+fn check_left(image: &Image, left: &[(Block, String)]) {
+    for (block, name) in left {
+        let row = live(image, block.addr()).expect("it lives");
+        assert_eq!((row.size, row.thread.as_str()), (48, name.as_str()));
+        let thread = image
+            .threads
+            .iter()
+            .find(|t| t.name == *name)
+            .expect("it is listed");
+        assert!(!thread.alive, "{name} has ended");
+    }
+}
+
+#[test]
+fn two_thousand_short_threads() {
+    alone("two_thousand_short_threads", || {
+        let mut left = Vec::with_capacity(2000);
+        short_threads(0, 200, &mut left);
+        let early = image();
+        check_left(&early, &left);
+        short_threads(200, 1800, &mut left);
+        let late = image();
+        check_left(&late, &left);
+        assert_eq!(left.len(), 2000);
+        // Each thread that needed tables of its own would take 20 KiB and more.
+        let grown = late.figures.own.0.saturating_sub(early.figures.own.0);
+        assert!(
+            grown < 1800 * 1024,
+            "1,800 threads made the profiler {grown} bytes larger"
+        );
+        assert_eq!(late.figures.lost, 0);
+    });
+}
+
+#[test]
+fn books_equal_images_at_quiet_points() {
+    alone("books_equal_images_at_quiet_points", || {
+        let compared = churn::books_equal_images(8, 20_000);
+        assert!(
+            compared.len() > 8 * 1000,
+            "{} blocks compared",
+            compared.len()
+        );
+    });
+}
+
+#[test]
+fn snapshots_while_two_threads_work() {
+    alone("snapshots_while_two_threads_work", || {
+        churn::snapshots_during_moves(25)
+    });
+}
