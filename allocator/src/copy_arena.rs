@@ -91,14 +91,14 @@ impl State {
             return false;
         }
         // SAFETY: the index is below the map's length.
-        let byte = unsafe { *self.map.add(piece >> 3) };
+        let byte = unsafe { *self.map.wrapping_add(piece >> 3) };
         byte >> (piece & 7) & 1 == 1
     }
 
     fn mark(&mut self, at: usize, len: usize, ours: bool) {
         for piece in at >> PIECE_BITS..(at + len).div_ceil(PIECE) {
             // SAFETY: user addresses have 47 bits, so the index is below the map's length.
-            let byte = unsafe { &mut *self.map.add(piece >> 3) };
+            let byte = unsafe { &mut *self.map.wrapping_add(piece >> 3) };
             *byte = if ours {
                 *byte | 1 << (piece & 7)
             } else {
@@ -288,7 +288,7 @@ mod tests {
                 let (block, layout, fill) = live.swap_remove(random(live.len()));
                 for i in [0, layout.size() / 2, layout.size() - 1] {
                     // SAFETY: within the block.
-                    assert_eq!(unsafe { *block.add(i) }, fill, "round {round}");
+                    assert_eq!(unsafe { *block.wrapping_add(i) }, fill, "round {round}");
                 }
                 state.dealloc(block, layout);
             } else {

@@ -5,6 +5,8 @@
 //! the end the blocks that still live are compared with the snapshot. The
 //! programs are published crates and std at work, on several threads.
 #![allow(missing_docs)]
+// The boxes are the blocks that are looked for.
+#![allow(clippy::vec_box)]
 
 use std::alloc::{GlobalAlloc, Layout};
 use std::cell::Cell;
@@ -76,7 +78,9 @@ static ORACLE: Oracle = Oracle;
 extern "C" fn compare(a: *const c_void, b: *const c_void) -> i32 {
     KEPT.with(|kept| kept.borrow_mut().push(Box::new(7u64)));
     // SAFETY: qsort passes pointers into the array of u32.
-    let (a, b) = unsafe { (*a.cast::<u32>(), *b.cast::<u32>()) };
+    let a = unsafe { *a.cast::<u32>() };
+    // SAFETY: as above.
+    let b = unsafe { *b.cast::<u32>() };
     a.cmp(&b) as i32
 }
 

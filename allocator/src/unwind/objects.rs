@@ -274,7 +274,7 @@ impl Objects {
             let (mut start, mut end, mut hdr) = (u64::MAX, 0u64, 0u64);
             for i in 0..usize::from(info.dlpi_phnum) {
                 // SAFETY: the loader gives `dlpi_phnum` headers.
-                let ph = unsafe { &*info.dlpi_phdr.add(i) };
+                let ph = unsafe { &*info.dlpi_phdr.wrapping_add(i) };
                 let at = info.dlpi_addr.wrapping_add(ph.p_vaddr);
                 match ph.p_type {
                     libc::PT_LOAD => {

@@ -238,12 +238,16 @@ pub(super) fn is_rust(unit: &Unit<Reader<'_>>) -> bool {
     )
 }
 
-/// rustc names a unit `src/main.rs/@/crawl.8d3e2f-cgu.0`.
+/// rustc names a unit `src/main.rs/@/crawl.8d3e2f-cgu.0`; in incremental builds
+/// a hash stands in place of the crate.
 fn unit_crate(unit: &Unit<Reader<'_>>) -> String {
     let name = unit
         .name
         .map(|n| n.to_string_lossy().into_owned())
         .unwrap_or_default();
     let after = name.split_once("/@/").map_or("", |(_, after)| after);
-    after.split('.').next().unwrap_or_default().to_owned()
+    after
+        .split_once('.')
+        .map_or("", |(krate, _)| krate)
+        .to_owned()
 }

@@ -1,7 +1,5 @@
 //! From the addresses of one module to their inline chains.
 
-use std::collections::BTreeMap;
-
 use endler_snapshot::{DebugLevel, StrId};
 use gimli::Unit;
 
@@ -60,7 +58,7 @@ fn rows(unit: &Unit<Reader<'_>>, queries: &[Query]) -> Vec<Option<(u64, u32)>> {
     let addresses: Vec<u64> = queries.iter().map(|q| q.address).collect();
     let mut rows = lines::rows(unit, &addresses);
     let vague = |row: &Option<(u64, u32)>| row.is_none_or(|(_, line)| line == 0);
-    let starts: BTreeMap<u64, usize> = queries
+    let mut starts: Vec<(u64, usize)> = queries
         .iter()
         .zip(&rows)
         .enumerate()
@@ -69,11 +67,9 @@ fn rows(unit: &Unit<Reader<'_>>, queries: &[Query]) -> Vec<Option<(u64, u32)>> {
             _ => None,
         })
         .collect();
-    let addresses: Vec<u64> = starts.keys().copied().collect();
-    for (found, position) in lines::rows(unit, &addresses)
-        .into_iter()
-        .zip(starts.into_values())
-    {
+    starts.sort_unstable();
+    let addresses: Vec<u64> = starts.iter().map(|&(start, _)| start).collect();
+    for (found, (_, position)) in lines::rows(unit, &addresses).into_iter().zip(starts) {
         if let (Some((file, _)), Some(row)) = (found, rows.get_mut(position)) {
             *row = Some((file, 0));
         }

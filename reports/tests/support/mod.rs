@@ -189,6 +189,10 @@ impl Make {
             (Some(addr), Some(size)) => Addr((addr.0 + size.0).next_multiple_of(16) + 16),
             _ => Addr(0x7f00_0000_0010),
         };
+        if !blocks.context.contains(&context) {
+            // The first block of a stack says what the stack makes.
+            self.names.context_type[context.index()] = kind;
+        }
         blocks.addr.push(addr);
         blocks.size.push(Bytes(size));
         blocks.context.push(context);
