@@ -64,7 +64,6 @@ fn an_unknown_value_is_told_in_one_line_and_means_off() {
         "exact,colour=blue",
         "sample=512KiB",
         "exact ",
-        ",exact",
     ] {
         check(Some(value), "mode Some(Off), not recording", 1);
     }

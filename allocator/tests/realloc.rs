@@ -115,8 +115,9 @@ fn before_and_after(next: Next, size: usize, to: usize) -> (Live, Live, Image) {
     nap(50);
     endler_allocator::enter_phase("second");
     let (grown, fresh) = on_thread("grower", || {
+        let fresh = Block::alloc(16, 16);
         NEXT.set(next);
-        (block.realloc(to), Block::alloc(16, 16))
+        (block.realloc(to), fresh)
     });
     assert_eq!(grown.is_none(), next == Next::Refuses);
     let grown = grown.unwrap_or(block);

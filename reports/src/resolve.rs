@@ -42,6 +42,7 @@ mod owner;
 mod scopes;
 mod sources;
 mod strings;
+mod symbols;
 mod typename;
 mod units;
 mod walk;

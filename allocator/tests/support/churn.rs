@@ -255,13 +255,27 @@ pub(crate) fn snapshots_during_moves(snapshots: usize) {
         for _ in 0..snapshots {
             let during = image();
             assert_eq!(during.process.cut, endler_snapshot::Cut::Atomic);
+            let mut serials: Vec<(u64, usize)> = during
+                .blocks
+                .serial
+                .iter()
+                .enumerate()
+                .map(|(row, s)| (s.0, row))
+                .collect();
+            serials.sort_unstable();
             for (i, block) in kept.iter().flat_map(|kept| kept.iter().enumerate()) {
-                let first = live(&before, block.addr()).expect("it was there before");
-                let rows: Vec<usize> = (0..during.blocks.len())
-                    .filter(|row| during.blocks.serial[*row].0 == first.serial)
-                    .collect();
-                assert_eq!(rows.len(), 1, "block {i} stands {} times", rows.len());
-                let (addr, size) = (during.blocks.addr[rows[0]].0, during.blocks.size[rows[0]].0);
+                let serial = live(&before, block.addr())
+                    .expect("it was there before")
+                    .serial;
+                let from = serials.partition_point(|(s, _)| *s < serial);
+                let to = serials.partition_point(|(s, _)| *s <= serial);
+                assert_eq!(
+                    to - from,
+                    1,
+                    "block {i} of {serial:#x} stands there so often"
+                );
+                let row = serials[from].1;
+                let (addr, size) = (during.blocks.addr[row].0, during.blocks.size[row].0);
                 if i < KEPT / 3 {
                     assert_eq!((addr, size), block.row(), "block {i} was not touched");
                 } else {

@@ -89,7 +89,7 @@ impl Entry {
                 || function.around.is_empty()
                 || self.around.contains(&function.around.as_str()))
             && (self.names.is_empty() || self.names.contains(&base))
-            && (self.least..=self.most).contains(&args)
+            && (function.erased || (self.least..=self.most).contains(&args))
     }
 }
 
@@ -110,13 +110,21 @@ impl SizeRule {
     }
 }
 
+impl Match {
+    /// Whether the function must have a content and it is not known.
+    pub(super) fn is_erased(&self) -> bool {
+        self.content.is_empty() && self.entry.content != Content::Same
+    }
+}
+
 /// What an entry says about one function.
 #[derive(Clone)]
 pub(super) struct Match {
     pub(super) entry: &'static Entry,
     /// The form of a block that is born here.
     pub(super) form: Form,
-    /// The content in canonical text; empty for [`Content::Same`].
+    /// The content in canonical text; empty for [`Content::Same`], and where
+    /// only the function's symbol is known.
     pub(super) content: String,
     /// What is known about the block's size.
     pub(super) size: Option<SizeRule>,
@@ -175,6 +183,16 @@ pub(super) fn matching(function: &Function) -> Option<Match> {
     let name = TypeName::parse(&function.name);
     let args = name.args(name.root());
     let entry = candidates.find(|e| e.fits(function, base, args.len()))?;
+    if function.erased && !matches!(entry.content, Content::Bytes | Content::Same) {
+        return Some(Match {
+            entry,
+            form: entry.form,
+            content: String::new(),
+            size: None,
+            hasher: None,
+            called_by_elements: false,
+        });
+    }
     let arg = |i: usize| args.get(i).map(|&a| name.canonical(a));
     let (form, content) = match entry.content {
         Content::First => named(entry.form, &name, *args.first()?),

@@ -5,7 +5,7 @@ use gimli::Unit;
 
 use super::elf::{Elf, Reader};
 use super::entries;
-use super::functions::{self, FunctionId, Functions};
+use super::functions::{self, FunctionId, Functions, Lines};
 use super::lines;
 use super::strings::{FixedMap, Strings};
 use super::units::{Entry, UnitIndex, Units};
@@ -43,6 +43,7 @@ pub(super) fn look_up(elf: &Elf<'_>, addresses: &[u64], tables: &mut Tables) -> 
         names: FixedMap::default(),
         level: DebugLevel::Nothing,
         chains: vec![Vec::new(); addresses.len()],
+        bare: vec![None; addresses.len()],
     };
     trace.by_dwarf(addresses);
     trace.by_symbols(elf, addresses);
@@ -87,6 +88,8 @@ struct Trace<'a, 't> {
     names: FixedMap<(UnitIndex, u64), StrId>,
     level: DebugLevel,
     chains: Vec<Vec<Line>>,
+    /// File and line of addresses whose function has no entry.
+    bare: Vec<Option<(StrId, u32)>>,
 }
 
 impl Trace<'_, '_> {
@@ -134,6 +137,12 @@ impl Trace<'_, '_> {
             let chain = self.chain(index, query, row);
             if is_rust && !chain.is_empty() {
                 self.raise(DebugLevel::Limited);
+            }
+            if let (true, Some((file, line))) = (chain.is_empty(), row) {
+                let file = self.file(index, file);
+                if let Some(slot) = self.bare.get_mut(position) {
+                    *slot = Some((file, line));
+                }
             }
             if let Some(slot) = self.chains.get_mut(position) {
                 *slot = chain;
@@ -216,17 +225,23 @@ impl Trace<'_, '_> {
         if any {
             self.raise(DebugLevel::Symbols);
         }
-        let mut known: FixedMap<&str, FunctionId> = FixedMap::default();
-        for (chain, symbol) in self.chains.iter_mut().zip(best) {
+        let mut known: FixedMap<(&str, Lines), FunctionId> = FixedMap::default();
+        for ((chain, symbol), bare) in self.chains.iter_mut().zip(best).zip(&self.bare) {
             if let (true, Some((_, name))) = (chain.is_empty(), symbol) {
                 let Tables { strings, functions } = &mut *self.tables;
+                let lines = if bare.is_some() {
+                    Lines::Known
+                } else {
+                    Lines::Unknown
+                };
                 let function = *known
-                    .entry(name)
-                    .or_insert_with(|| functions.add(functions::from_symbol(name, strings)));
+                    .entry((name, lines))
+                    .or_insert_with(|| functions.add(functions::from_symbol(name, lines, strings)));
+                let (file, line) = bare.unwrap_or_default();
                 chain.push(Line {
                     function,
-                    file: StrId(0),
-                    line: 0,
+                    file,
+                    line,
                 });
             }
         }

@@ -7,6 +7,7 @@ use super::entries::{Described, SizedName};
 use super::owner;
 use super::sources;
 use super::strings::Strings;
+use super::symbols::{self, SymbolPath};
 use super::typename::TypeName;
 
 /// The position of a function in [`Functions`].
@@ -22,8 +23,10 @@ pub(super) struct Function {
     pub(super) owner: LineOwner,
     /// Whether it is known to be written in Rust.
     pub(super) is_rust: bool,
-    /// Whether debug information describes it (a bare symbol names no types).
+    /// Whether it was compiled with debug information.
     pub(super) has_debug: bool,
+    /// Whether only its symbol is known: its generic arguments are lost.
+    pub(super) erased: bool,
     /// The module path, without impl blocks, types and enclosing functions:
     /// `alloc::vec`.
     pub(super) module: String,
@@ -102,6 +105,7 @@ pub(super) fn from_debug(described: &Described, file: &str, strings: &mut String
         owner,
         is_rust: described.is_rust,
         has_debug: true,
+        erased: false,
         module: module.join("::"),
         around: around.to_owned(),
         name,
@@ -117,28 +121,47 @@ struct Scope {
     is_type: bool,
 }
 
-/// Makes a function of a symbol alone.
-pub(super) fn from_symbol(symbol: &str, strings: &mut Strings) -> Function {
+/// Makes a function of a symbol alone. `lines` says whether line tables cover
+/// its code, which was then compiled with debug information.
+pub(super) fn from_symbol(symbol: &str, lines: Lines, strings: &mut Strings) -> Function {
     let demangled = rustc_demangle::try_demangle(symbol);
     let is_rust = demangled.is_ok();
     let name = demangled.map_or_else(|_| symbol.to_owned(), |d| format!("{d:#}"));
+    let path = if is_rust {
+        symbols::path_of(&name)
+    } else {
+        SymbolPath::default()
+    };
     let krate = if is_rust {
-        owner::crate_of_path(&name)
+        symbols::crate_of(&path)
     } else {
         ""
+    };
+    let base = if is_rust {
+        path.base.as_str()
+    } else {
+        name.as_str()
     };
     Function {
         shown: strings.id(&name),
         krate: strings.id(krate),
-        owner: owner::of(krate, &name, is_rust),
+        owner: owner::of(krate, base, is_rust),
         is_rust,
-        has_debug: false,
-        module: String::new(),
-        around: String::new(),
-        name,
+        has_debug: lines == Lines::Known,
+        erased: true,
+        name: base.to_owned(),
+        module: path.module,
+        around: path.around,
         method_of: None,
         generics: Vec::new(),
     }
+}
+
+/// Whether line tables cover a function's code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Lines {
+    Known,
+    Unknown,
 }
 
 /// The readable path: the `Self` type in place of `{impl#3}` where it is a type

@@ -19,7 +19,7 @@
 
 use endler_snapshot::{Evidence, LineOwner, StackEnd};
 
-use super::containers::{self, Content, Form, Match, SizeRule};
+use super::containers::{self, Family, Form, Match, SizeRule};
 use super::entries::SizedName;
 use super::frames::Line;
 use super::functions::{Function, Functions};
@@ -43,7 +43,7 @@ pub(super) struct Typed {
     pub(super) evidence: Evidence,
     /// The function where the block was born.
     pub(super) born: Line,
-    family: containers::Family,
+    family: Family,
 }
 
 /// What a stack tells.
@@ -178,7 +178,12 @@ impl<'f> Rules<'f> {
                 continue;
             };
             match &mut found {
-                None if matched.entry.content == Content::Same => continue,
+                None if matched.content.is_empty() => continue,
+                // It may speak of another content than what was found.
+                Some(typed) if matched.is_erased() && typed.family != Family::Table => {
+                    cut = false;
+                    break;
+                }
                 None => found = Some(birth(matched, step.line, Evidence::Stack)),
                 Some(typed) => {
                     if !refine(typed, matched) {

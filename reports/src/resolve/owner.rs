@@ -87,47 +87,10 @@ pub(super) fn of(krate: &str, name: &str, is_rust: bool) -> LineOwner {
     }
 }
 
-/// The crate of a demangled path, also of a qualified one:
-/// `<crawl::Page as core::clone::Clone>::clone` is of `crawl`, and
-/// `<T as alloc::string::ToString>::to_string` of `alloc`.
-pub(super) fn crate_of_path(path: &str) -> &str {
-    let first = |path: &'_ str| -> usize {
-        path.find(|c: char| !(c.is_alphanumeric() || c == '_'))
-            .unwrap_or(path.len())
-    };
-    let mut start = path.trim_start_matches(|c: char| "<&*[(".contains(c));
-    for word in ["mut ", "const ", "dyn "] {
-        start = start.strip_prefix(word).unwrap_or(start);
-    }
-    let (krate, rest) = start.split_at_checked(first(start)).unwrap_or((start, ""));
-    if rest.starts_with("::") || start == path {
-        return krate;
-    }
-    match path.split_once(" as ") {
-        Some((_, of)) => of.get(..first(of)).unwrap_or_default(),
-        None => krate,
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{crate_of_path, of};
+    use super::of;
     use endler_snapshot::LineOwner;
-
-    #[test]
-    fn crates_of_symbols() {
-        for (path, expect) in [
-            ("crawl::parse", "crawl"),
-            ("<crawl::Page as core::clone::Clone>::clone", "crawl"),
-            ("<T as alloc::string::ToString>::to_string", "alloc"),
-            ("<&mut crawl::Page>::run", "crawl"),
-            ("<[T] as alloc::slice::ToOwned>::to_owned", "alloc"),
-            ("malloc", "malloc"),
-            ("", ""),
-        ] {
-            assert_eq!(crate_of_path(path), expect, "{path}");
-        }
-    }
 
     #[test]
     fn owners() {
