@@ -32,11 +32,8 @@ fn asked(value: &str) -> Result<Option<(i32, PathBuf)>, String> {
         match option.split_once('=') {
             Some(("signal", name)) => signal = Some(number(name)?),
             Some(("dir", path)) if !path.is_empty() => directory = PathBuf::from(path),
-            _ => {
-                return Err(format!(
-                    "`{option}` is not known; known are signal=NAME and dir=PATH"
-                ));
-            }
+            // The allocator has refused the whole value already, in one line.
+            _ => return Ok(None),
         }
     }
     Ok(signal.map(|signal| (signal, directory)))
@@ -78,7 +75,7 @@ mod tests {
         );
         check("exact,signal=40", Ok(Some((40, "heap-dumps"))));
         check("exact,signal=FOO", Err(()));
-        check("exact,colour=blue", Err(()));
-        check("exact,dir=", Err(()));
+        check("exact,signal=USR1,colour=blue", Ok(None));
+        check("exact,signal=USR1,dir=", Ok(None));
     }
 }
