@@ -8,6 +8,14 @@
 //! time-stamp counter 10.0 ns, `Instant::now()` 25 ns. The counter would also
 //! have to be calibrated; the coarse clock needs nothing.
 
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
+
 use core::sync::atomic::{AtomicU64, Ordering};
 
 use endler_snapshot::{Clock, Tick};

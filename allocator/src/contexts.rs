@@ -18,6 +18,14 @@
 //! [`crate::rows`], trusts the 64-bit hash: of a million contexts, two would
 //! collide with a chance of 1 in 30 million.)
 
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
+
 use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
 use crate::os;

@@ -8,6 +8,14 @@
 //!
 //! Not for: anything that could be done outside the hook with std.
 
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
+
 use core::arch::asm;
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
@@ -153,7 +161,7 @@ pub(crate) fn thread_is_alive(tid: u32) -> bool {
     let pid = u64::from(process_id());
     // SAFETY: signal 0 only asks.
     let answer = unsafe { syscall(libc::SYS_tgkill, [pid, u64::from(tid), 0, 0, 0, 0]) };
-    answer != -i64::from(libc::ESRCH)
+    answer != i64::from(libc::ESRCH).wrapping_neg()
 }
 
 /// The calling thread's name as the kernel has it (`comm`), zero-padded.
@@ -188,7 +196,7 @@ pub(crate) fn write_fd(fd: i32, bytes: &[u8]) {
         let written = unsafe { syscall(libc::SYS_write, args) };
         match written {
             1.. => rest = rest.get(written as usize..).unwrap_or(&[]),
-            e if e == -i64::from(libc::EINTR) => {}
+            e if e == i64::from(libc::EINTR).wrapping_neg() => {}
             _ => return,
         }
     }
@@ -219,7 +227,7 @@ pub(crate) fn read_file(path: &core::ffi::CStr, into: &mut [u8]) -> usize {
         let got = unsafe { syscall(libc::SYS_read, args) };
         match got {
             1.. => len = len.wrapping_add(got as usize),
-            e if e == -i64::from(libc::EINTR) => {}
+            e if e == i64::from(libc::EINTR).wrapping_neg() => {}
             _ => break,
         }
     }

@@ -22,6 +22,14 @@
 //! * `busy` is set while the row's thread is inside the profiler: its
 //!   allocations are not recorded then, its frees are, through `deferred`.
 
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
+
 use core::cell::{Cell, UnsafeCell};
 use core::sync::atomic::{
     AtomicBool, AtomicPtr, AtomicU16, AtomicU32, AtomicU64, Ordering, compiler_fence,

@@ -26,6 +26,14 @@
 //! Source of the idea: the shadow memory of AddressSanitizer; the measurement
 //! that chose it over a header and over a hash table stands in ARCHITECTURE.md.
 
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
+
 use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
 use crate::os;

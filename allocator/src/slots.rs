@@ -28,6 +28,14 @@
 //! A free slot's words are links, not a record. Whether a slot is live is
 //! asked of the shadow, never of the slot.
 
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
+
 use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
 use crate::shadow::install;
@@ -42,6 +50,9 @@ const MAX_CHUNKS: usize = 1 << 16;
 pub(crate) const BATCH: u32 = 128;
 /// Marks the end of a list: no slot has this index.
 pub(crate) const NONE: u32 = u32::MAX;
+
+/// No batch begins at or beyond this index, so that `NONE` is never given out.
+const LAST_BATCH: u64 = NONE as u64 - BATCH as u64;
 
 const LOW48: u64 = (1 << 48) - 1;
 
@@ -221,7 +232,7 @@ impl Slab {
 
     fn fresh_batch(&self) -> Option<u32> {
         let first = self.fresh.load(Ordering::Relaxed);
-        if first >= u64::from(NONE) - u64::from(BATCH) {
+        if first >= LAST_BATCH {
             return None;
         }
         // Map the chunk before the index is claimed, so that a refusal loses nothing.
@@ -229,7 +240,7 @@ impl Slab {
         let chunks: &Chunks = unsafe { &*install(&self.chunks)? };
         install(chunks.get((first >> 16) as usize)?)?;
         let first = self.fresh.fetch_add(u64::from(BATCH), Ordering::AcqRel);
-        if first >= u64::from(NONE) - u64::from(BATCH) {
+        if first >= LAST_BATCH {
             return None;
         }
         install(chunks.get((first >> 16) as usize)?)?;

@@ -8,6 +8,14 @@
 //! the rows. Only frees and reallocs write here: `allocated = live + freed +
 //! moved` follows, and an allocation pays nothing.
 
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
+
 use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
 use crate::contexts::MAX_CONTEXTS;
@@ -96,7 +104,7 @@ impl ThreadTotals {
             // SAFETY: as in `counts`.
             let chunk: &Chunk = unsafe { &*chunk };
             for (j, counts) in chunk.iter().enumerate() {
-                each(i * CHUNK + j, counts);
+                each(i.wrapping_mul(CHUNK).wrapping_add(j), counts);
             }
         }
     }

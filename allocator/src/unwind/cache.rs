@@ -9,6 +9,14 @@
 //! When a module is replaced by another at the same addresses the whole table
 //! is cleared ([`RuleCache::clear`]): see [`super::objects`].
 
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
+
 use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 
 use super::rule::{Rule, TABLE_LEN, place};

@@ -24,6 +24,14 @@
 //! Source: the x86-64 psABI and the CFI that LLVM and GCC write; framehop's
 //! rule cache showed that these few forms cover nearly all frames.
 
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
+
 /// How a frame's caller is found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Rule {
@@ -94,6 +102,7 @@ impl Rule {
 }
 
 #[cfg(test)]
+#[allow(clippy::expect_used, clippy::arithmetic_side_effects)]
 mod tests {
     use super::*;
 

@@ -7,6 +7,14 @@
 //! stack (a signal stack, a coroutine) is looked up in `/proc/self/maps`, and
 //! the last few answers are kept.
 
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
+
 use core::cell::Cell;
 
 use crate::os;
@@ -222,6 +230,7 @@ impl Line {
 }
 
 #[cfg(test)]
+#[allow(clippy::expect_used, clippy::arithmetic_side_effects)]
 mod tests {
     use super::*;
 

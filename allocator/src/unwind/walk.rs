@@ -25,6 +25,14 @@
 //! * `entry[k].hash = mix(entry[k - 1].hash, entry[k].ip)` where `hash_valid`;
 //! * the entries are consecutive frames of one walk of this thread.
 
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
+
 use super::cache::RuleCache;
 use super::objects::Objects;
 use super::rule::Rule;
@@ -506,4 +514,5 @@ impl<W: Words> Walker<'_, W> {
 }
 
 #[cfg(test)]
+#[allow(clippy::expect_used, clippy::arithmetic_side_effects)]
 mod tests;
