@@ -101,8 +101,16 @@ pub(crate) fn decide(default: Mode) -> u8 {
 
 /// In a process that the host forked: the one thread left has a new id.
 extern "C" fn forked() {
-    if let Some(row) = row_if_any() {
+    let own = row_if_any();
+    if let Some(row) = own {
         row.set_tid(os::thread_id());
+    }
+    // The other threads do not exist here, and no realloc of theirs ever ends:
+    // where their blocks stand now nobody knows.
+    for row in RECORDER.rows.iter() {
+        if !own.is_some_and(|own| core::ptr::eq(own, row)) {
+            row.unpark();
+        }
     }
 }
 
@@ -334,42 +342,46 @@ pub(crate) fn put_back(parked: Parked) {
 #[inline(never)]
 pub(crate) fn moved(parked: Parked, addr: *mut u8, size: usize) {
     let start = Registers::here();
+    // At once, before the walk: another thread may have got the old place.
+    let recorded = finish_move(&parked, addr as u64, size);
     let Some(row) = row_if_any().filter(|_| !parked.inside) else {
-        return finish_move(&parked, addr as u64, size, parked.record.context);
+        return;
     };
+    row.unpark();
     let Some(mut guard) = row.enter() else {
-        finish_move(&parked, addr as u64, size, parked.record.context);
-        return row.unpark();
+        return;
     };
     let context = context(&mut guard, start);
     guard
         .row
         .totals
         .moved(parked.record.context, parked.record.size);
-    finish_move(&parked, addr as u64, size, context);
-    guard.row.unpark();
+    if recorded && let Some(slot) = RECORDER.slab.slot(parked.index) {
+        slot.set_context(context, parked.record.birth);
+    }
 }
 
 #[inline(always)]
-fn finish_move(parked: &Parked, addr: u64, size: usize, context: u32) {
+fn finish_move(parked: &Parked, addr: u64, size: usize) -> bool {
     let record = Record {
         addr,
         size: size as u64,
-        context,
         ..parked.record
     };
     let Some(slot) = RECORDER.slab.slot(parked.index) else {
-        return;
+        return false;
     };
     match RECORDER.shadow.get_or_map(addr) {
         Some(entry) => {
             slot.store(&record);
             entry.set(parked.index);
+            true
         }
         None => {
             // No memory for the new place: the record is lost, and counted.
             RECORDER.lost.fetch_add(1, Ordering::Relaxed);
             give_back(parked.index);
+            false
         }
     }
 }

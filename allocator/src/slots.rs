@@ -107,6 +107,15 @@ impl Slot {
         }
     }
 
+    /// Changes the context alone, in one store.
+    #[inline(always)]
+    pub(crate) fn set_context(&self, context: u32, birth: u32) {
+        self.word[2].store(
+            u64::from(context) << 32 | u64::from(birth),
+            Ordering::Relaxed,
+        );
+    }
+
     #[inline(always)]
     pub(crate) fn load(&self) -> Record {
         let [a, b, c] = &self.word;

@@ -8,7 +8,7 @@ mod support;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use endler_snapshot::Image;
 use support::{Block, Live, Random, alone, image, live, nap};
@@ -19,11 +19,18 @@ enum Next {
     AsTheSystemLikes,
     InPlace,
     Moves,
+    /// Moves, and has not returned yet while others use the old place.
+    MovesSlowly,
     Refuses,
 }
 
+static OLD_IS_FREE: AtomicBool = AtomicBool::new(false);
+static MAY_RETURN: AtomicBool = AtomicBool::new(false);
+
 thread_local! {
     static NEXT: Cell<Next> = const { Cell::new(Next::AsTheSystemLikes) };
+    /// Where in its cell a block begins.
+    static OFFSET: Cell<usize> = const { Cell::new(0) };
 }
 
 const CELL: usize = 8192;
@@ -57,7 +64,7 @@ impl Placing {
 unsafe impl GlobalAlloc for Placing {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         if NEXT.get() != Next::AsTheSystemLikes {
-            return Placing::take_cell();
+            return Placing::take_cell().wrapping_add(OFFSET.get());
         }
         // SAFETY: the caller's contract.
         unsafe { System.alloc(layout) }
@@ -76,12 +83,18 @@ unsafe impl GlobalAlloc for Placing {
             Next::AsTheSystemLikes => unsafe { System.realloc(block, layout, size) },
             Next::InPlace => block,
             Next::Refuses => std::ptr::null_mut(),
-            Next::Moves => {
+            Next::Moves | Next::MovesSlowly => {
                 let to = Placing::take_cell();
                 // SAFETY: two cells, both at least that long.
                 unsafe { to.copy_from_nonoverlapping(block, layout.size().min(size)) };
                 // SAFETY: the caller's contract.
                 unsafe { self.dealloc(block, layout) };
+                if NEXT.get() == Next::MovesSlowly {
+                    OLD_IS_FREE.store(true, Ordering::Release);
+                    while !MAY_RETURN.load(Ordering::Acquire) {
+                        nap(1);
+                    }
+                }
                 to
             }
         }
@@ -175,6 +188,66 @@ fn refused() {
         let (before, after, _) = before_and_after(Next::Refuses, 100, 5000);
         assert_eq!(after, before);
     });
+}
+
+/// Another thread gets the old place of a block before the inner realloc has
+/// returned: the image has that thread's block, and nothing that overlaps it.
+fn old_place_reused(offset: usize) {
+    MAY_RETURN.store(false, Ordering::Release);
+    OLD_IS_FREE.store(false, Ordering::Release);
+    let all_but_two = |_| {
+        NEXT.set(Next::InPlace);
+        Block::alloc(CELL, 16)
+    };
+    let filled: Vec<Block> = (0..62).map(all_but_two).collect();
+    let moving = Block::alloc(5000, 16);
+    NEXT.set(Next::AsTheSystemLikes);
+    std::thread::scope(|scope| {
+        let mover = scope.spawn(|| {
+            NEXT.set(Next::MovesSlowly);
+            moving.realloc(6000).expect("a cell")
+        });
+        while !OLD_IS_FREE.load(Ordering::Acquire) {
+            nap(1);
+        }
+        OFFSET.set(offset);
+        NEXT.set(Next::InPlace);
+        let reuse = Block::alloc(100, 16);
+        NEXT.set(Next::AsTheSystemLikes);
+        OFFSET.set(0);
+        assert_eq!(
+            reuse.addr(),
+            moving.addr() + offset as u64,
+            "the old place is reused"
+        );
+        let image = support::image_and_cost();
+        MAY_RETURN.store(true, Ordering::Release);
+        let (image, _) = image.expect("a snapshot without overlaps");
+        let row = live(&image, reuse.addr()).expect("it lives");
+        assert_eq!((row.addr, row.size), reuse.row());
+        let moved = mover.join().expect("ends");
+        let later = support::image();
+        for block in [moved, reuse] {
+            let row = live(&later, block.addr()).expect("it lives");
+            assert_eq!((row.addr, row.size), block.row());
+            block.free();
+        }
+    });
+    filled.into_iter().for_each(Block::free);
+}
+
+#[test]
+fn an_old_place_that_is_used_before_the_realloc_returns() {
+    alone(
+        "an_old_place_that_is_used_before_the_realloc_returns",
+        || old_place_reused(0),
+    );
+}
+
+#[test]
+fn a_part_of_an_old_place_that_is_used_before_the_realloc_returns() {
+    let test = "a_part_of_an_old_place_that_is_used_before_the_realloc_returns";
+    alone(test, || old_place_reused(1024));
 }
 
 const SITES: [&str; 3] = ["site_alloc", "site_zeroed", "site_realloc"];

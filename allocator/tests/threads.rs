@@ -135,6 +135,6 @@ fn books_equal_images_at_quiet_points() {
 #[test]
 fn snapshots_while_two_threads_work() {
     alone("snapshots_while_two_threads_work", || {
-        churn::snapshots_during_moves(25)
+        churn::snapshots_during_moves(20)
     });
 }

@@ -51,8 +51,8 @@ mod warn;
 use std::path::PathBuf;
 
 use endler_snapshot::{
-    DebugLevel, Evidence, FrameId, Image, LineId, LineOwner, ModuleInfo, Resolution, SourceLine,
-    StackEnd, StackId, TypeRow,
+    DebugLevel, FrameId, Image, LineId, LineOwner, ModuleInfo, Resolution, SourceLine, StackEnd,
+    StackId, StrId, TypeRow,
 };
 
 use self::blocks::{Answer, Types};
@@ -135,11 +135,15 @@ pub fn resolve(image: &mut Image, options: &Options) -> Vec<Warning> {
         answers.push(answer);
         sites.push(site);
     }
-    let nowhere = contexts.types.unknown("no function", contexts.strings);
-    let (block_type, block_evidence) = blocks::columns(&image.blocks, &answers, nowhere);
-    let blamed = contexts.blamed;
-    let context_type = answers.iter().map(|answer| answer.row).collect();
-    let types = contexts.types.rows;
+    let Contexts {
+        mut types, blamed, ..
+    } = contexts;
+    let context_type = answers
+        .iter()
+        .map(|answer| answer.row(&mut types, &mut strings))
+        .collect();
+    let (block_type, block_evidence) =
+        blocks::columns(&image.blocks, &answers, &mut types, &mut strings);
     let warnings = image
         .modules
         .iter()
@@ -155,7 +159,7 @@ pub fn resolve(image: &mut Image, options: &Options) -> Vec<Warning> {
         strings: strings.into_rows(),
         lines,
         frame_lines,
-        types,
+        types: types.rows,
         block_type,
         block_evidence,
         context_site: sites,
@@ -279,8 +283,7 @@ impl Contexts<'_> {
         let place = self.place(&steps, site, &frames);
         let answer = match self.rules.infer(&steps, start, end) {
             Verdict::Typed(typed) => {
-                let file = self.strings.get(typed.born.file);
-                let in_std = file.starts_with("/rust/deps/");
+                let in_std = self.strings.get(typed.born.file).starts_with("/rust/deps/");
                 let hasher = typed.hasher.as_deref();
                 let (name, holder, held) =
                     containers::spelled(typed.form, &typed.content, hasher, in_std);
@@ -289,27 +292,17 @@ impl Contexts<'_> {
                     holder: self.strings.id(&holder),
                     held: self.strings.id(&held),
                 };
-                let row = self.types.id(row);
-                let check = typed
-                    .size
-                    .map(|rule| (rule, self.types.unknown(&place, self.strings)));
-                Answer {
-                    check,
-                    ..Answer::plain(row, typed.evidence)
+                Answer::Typed {
+                    row: self.types.id(row),
+                    evidence: typed.evidence,
+                    size: typed.size,
+                    place,
                 }
             }
-            Verdict::Raw(held) => {
-                let row = self.types.raw(&place, "", self.strings);
-                let by_size = blocks::rows_by_size(&place, &held, &mut self.types, self.strings);
-                Answer {
-                    by_size,
-                    ..Answer::plain(row, Evidence::Stack)
-                }
-            }
+            Verdict::Raw(held) => Answer::Raw { place, held },
             Verdict::Unknown => {
                 self.blame(&frames);
-                let row = self.types.unknown(&place, self.strings);
-                Answer::plain(row, Evidence::Unknown)
+                Answer::Unknown { place }
             }
         };
         let site = site.and_then(|at| ids.get(at).copied());
@@ -318,7 +311,7 @@ impl Contexts<'_> {
 
     /// What an unknown type is called after: the site's function, else the
     /// innermost function; but the module, if a frame further in has no name.
-    fn place(&self, steps: &[Step], site: Option<usize>, frames: &[FrameId]) -> String {
+    fn place(&mut self, steps: &[Step], site: Option<usize>, frames: &[FrameId]) -> StrId {
         let nameless = frames
             .iter()
             .enumerate()
@@ -329,14 +322,14 @@ impl Contexts<'_> {
             .filter(|step| nameless.is_none_or(|(position, _)| step.frame < position))
             .and_then(|step| self.functions.get(step.line.function));
         if let Some(function) = function {
-            return self.strings.get(function.shown).to_owned();
+            return function.shown;
         }
         let module = nameless
             .and_then(|(_, frame)| self.image.frames.get(frame.index())?.module)
             .and_then(|m| self.image.modules.get(m.index()));
         match module.and_then(|m| m.path.rsplit('/').next()) {
-            Some(name) if !name.is_empty() => name.to_owned(),
-            _ => "no module".to_owned(),
+            Some(name) if !name.is_empty() => self.strings.id(name),
+            _ => self.strings.id("no module"),
         }
     }
 

@@ -1,5 +1,9 @@
 //! The site of a block: the innermost function of the user's, by its readable
 //! name, with file and line, in each way that Rust code can be called.
+//!
+//! A function whose last act is the call that allocates may have left the stack
+//! by then (a tail call), and the site is its caller. So each of them still does
+//! something with the result.
 
 #[path = "truth/recorder.rs"]
 mod recorder;
@@ -25,20 +29,20 @@ trait Work {
 impl Work for Spider {
     #[inline(never)]
     fn parse(&self) -> String {
-        self.name.to_owned()
+        black_box(self.name.to_owned())
     }
 }
 
 impl Spider {
     #[inline(never)]
     fn title(&self) -> String {
-        self.name.to_uppercase()
+        black_box(self.name.to_uppercase())
     }
 
     #[inline(never)]
     async fn fetch(&self) -> String {
         std::future::ready(()).await;
-        self.name.repeat(2)
+        black_box(self.name.repeat(2))
     }
 }
 
@@ -50,19 +54,19 @@ struct Cache<T> {
 impl<T: Clone> Cache<T> {
     #[inline(never)]
     fn twice(&self) -> Vec<T> {
-        vec![self.item.clone(), self.item.clone()]
+        black_box(vec![self.item.clone(), self.item.clone()])
     }
 }
 
 #[inline(never)]
 async fn crawl(name: &'static str) -> String {
     std::future::ready(()).await;
-    name.replace('a', "b")
+    black_box(name.replace('a', "b"))
 }
 
 #[inline(never)]
 fn generic<T: ToString>(value: T) -> String {
-    value.to_string()
+    black_box(value.to_string())
 }
 
 #[inline(never)]
@@ -78,7 +82,7 @@ mod inner {
     pub(super) mod deep {
         #[inline(never)]
         pub(crate) fn boxed(value: u64) -> Box<u64> {
-            Box::new(std::hint::black_box(value))
+            std::hint::black_box(Box::new(value))
         }
     }
 }

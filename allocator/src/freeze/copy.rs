@@ -101,7 +101,11 @@ fn gather(options: &Options) -> Gathered {
 /// Without a copy: the same work here, on tables that change meanwhile.
 fn in_place(gathered: &Gathered, work: &mut Work<'_>) -> Result<Cost, Error> {
     let mut image = extract::image(&RECORDER, gathered, Cut::Racing, Nanos(0));
-    work(&mut image).map_err(Error::Failed)?;
+    // A panic must not end the profiler's thread.
+    match std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| work(&mut image))) {
+        Ok(result) => result.map_err(Error::Failed)?,
+        Err(_) => return Err(Error::Died("a panic of the work".into())),
+    }
     Ok(Cost {
         objects: image.blocks.len() as u64,
         bytes: image.blocks.total_size().0,
@@ -161,7 +165,7 @@ fn copied(options: &Options, budget: u64, gathered: &Gathered, work: &mut Work<'
         (_, PANICKED) => Err(Error::Died(format!("a panic: {}", page.text()))),
         (Status::Signal(libc::SIGALRM), 0 | STARTED) => return Attempt::Again,
         (Status::Signal(libc::SIGALRM), _) => Err(Error::Deadline(options.deadline)),
-        (Status::Signal(libc::SIGABRT), READY) => Err(Error::Memory { budget }),
+        (Status::Signal(libc::SIGABRT), STARTED | READY) => Err(Error::Memory { budget }),
         (Status::Signal(signal), _) => Err(Error::Died(format!("signal {signal}"))),
         (Status::Gone, _) => Err(Error::Died("it ended without a word".into())),
     })

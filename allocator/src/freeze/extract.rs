@@ -22,6 +22,7 @@ use crate::os;
 use crate::phases::Entered;
 use crate::slots::Record;
 use crate::threads::SHARED;
+use crate::unwind::objects::Record as Object;
 use crate::unwind::walk::INTERRUPTED;
 
 /// What the host's thread gathered before the copy.
@@ -44,6 +45,8 @@ pub(super) fn image(recorder: &Recorder, gathered: &Gathered, cut: Cut, held: Na
     let clock = recorder.start.clock();
     let phases = phases(&gathered.phases);
     let current = PhaseId(u16::try_from(phases.len() - 1).unwrap_or(u16::MAX));
+    // Once: a racing image may not see a file that its modules do not list.
+    let objects: Vec<&Object> = recorder.objects.iter().collect();
     let mut image = Image {
         process: Process {
             pid: gathered.pid,
@@ -58,11 +61,11 @@ pub(super) fn image(recorder: &Recorder, gathered: &Gathered, cut: Cut, held: Na
         },
         phases,
         threads: threads(recorder, gathered),
-        modules: modules(recorder),
+        modules: modules(&objects),
         ..Image::default()
     };
     image.blocks = blocks(recorder, &image);
-    contexts(recorder, &mut image);
+    contexts(recorder, &objects, &mut image);
     image.totals = totals(recorder, image.contexts.len());
     let lost = recorder
         .rows
@@ -131,8 +134,8 @@ fn threads(recorder: &Recorder, gathered: &Gathered) -> Vec<Thread> {
     threads
 }
 
-fn modules(recorder: &Recorder) -> Vec<Module> {
-    let all = recorder.objects.iter();
+fn modules(objects: &[&Object]) -> Vec<Module> {
+    let all = objects.iter();
     all.map(|record| Module {
         path: String::from_utf8_lossy(record.path()).into_owned(),
         build_id: record.build_id().to_vec(),
@@ -147,11 +150,7 @@ fn blocks(recorder: &Recorder, image: &Image) -> Blocks {
     let mut blocks = Blocks::default();
     let (threads, phases) = (image.threads.len(), image.phases.len());
     let known_contexts = recorder.contexts.len();
-    let mut sorted = true;
-    let mut last = 0u64;
-    let mut add = |index: u32, record: &Record| {
-        sorted &= record.addr > last;
-        last = record.addr;
+    let add = |blocks: &mut Blocks, index: u32, record: &Record| {
         let context = record.context as usize;
         let within = |n: u16, len: usize| if usize::from(n) < len { n } else { 0 };
         blocks.addr.push(Addr(record.addr));
@@ -185,22 +184,39 @@ fn blocks(recorder: &Recorder, image: &Image) -> Blocks {
             if parked.contains_key(&index) {
                 seen.push(index);
             }
-            add(index, &record);
+            add(&mut blocks, index, &record);
         }
     });
+    sort(&mut blocks);
+    // The old place of a block whose inner realloc is about to return may be
+    // another's already: then the block is left out, for its new one is unknown.
+    let mut placed: Vec<(u32, Record)> = Vec::new();
     for (index, record) in &parked {
-        if !seen.contains(index) {
-            add(*index, record);
+        let end = record.addr + record.size.max(1);
+        let next = blocks.addr.partition_point(|a| a.0 < record.addr);
+        let taken = blocks.addr.get(next).is_some_and(|a| a.0 < end)
+            || next
+                .checked_sub(1)
+                .is_some_and(|i| blocks.addr[i].0 + blocks.size[i].0 > record.addr)
+            || placed
+                .iter()
+                .any(|(_, p)| p.addr < end && record.addr < p.addr + p.size.max(1));
+        if !seen.contains(index) && !taken {
+            placed.push((*index, *record));
         }
     }
-    if !sorted {
-        sort(&mut blocks);
+    for (index, record) in &placed {
+        add(&mut blocks, *index, record);
     }
+    sort(&mut blocks);
     blocks
 }
 
 /// Sorts by address and, in a racing image, drops the second of two blocks at one address.
 fn sort(blocks: &mut Blocks) {
+    if blocks.addr.is_sorted_by(|a, b| a < b) {
+        return;
+    }
     let mut order: Vec<u32> = (0..blocks.len() as u32).collect();
     order.sort_unstable_by_key(|i| (blocks.addr[*i as usize], *i));
     order.dedup_by_key(|i| blocks.addr[*i as usize]);
@@ -217,9 +233,8 @@ fn sort(blocks: &mut Blocks) {
 }
 
 /// Contexts, their stacks as a trie, and the distinct frames.
-fn contexts(recorder: &Recorder, image: &mut Image) {
+fn contexts(recorder: &Recorder, modules: &[&Object], image: &mut Image) {
     let count = recorder.contexts.len();
-    let modules: Vec<_> = recorder.objects.iter().collect();
     let mut trie = StackTrie {
         parent: vec![StackId(0)],
         frame: vec![FrameId(0)],

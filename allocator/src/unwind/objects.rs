@@ -180,7 +180,9 @@ impl Objects {
         }
         let object = Object {
             start: found.map_start as u64,
-            end: found.map_end as u64,
+            // The loader's own end is not rounded; `refresh` rounds, and both must
+            // name one file alike.
+            end: (found.map_end as u64).wrapping_add(4095) & !4095,
             eh_frame_hdr: found.eh_frame as u64,
         };
         let (bias, name) = if found.link_map.is_null() {

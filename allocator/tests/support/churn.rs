@@ -237,6 +237,10 @@ pub(crate) fn snapshots_during_moves(snapshots: usize) {
                     let at = KEPT / 3 + book.random.below(KEPT - KEPT / 3);
                     let size = book.size();
                     kept[at] = kept[at].realloc(size).expect("memory");
+                    // The copy has the lowest priority: leave it some time.
+                    if book.random.below(100) == 0 {
+                        super::nap(2);
+                    }
                 }
             };
             let builder = std::thread::Builder::new().name(name.into());

@@ -1,6 +1,6 @@
 //! From verdicts on stacks to a row of the type table for each block.
 
-use endler_snapshot::{Blocks, Evidence, StrId, TypeId, TypeRow};
+use endler_snapshot::{Blocks, ContextId, Evidence, StrId, TypeId, TypeRow};
 
 use super::containers::SizeRule;
 use super::entries::SizedName;
@@ -27,8 +27,9 @@ impl Types {
     }
 
     /// The row of a type that is not known: where it was allocated.
-    pub(super) fn unknown(&mut self, place: &str, strings: &mut Strings) -> TypeId {
-        let name = strings.id(&format!("unknown in {place}"));
+    pub(super) fn unknown(&mut self, place: StrId, strings: &mut Strings) -> TypeId {
+        let name = format!("unknown in {}", strings.get(place));
+        let name = strings.id(&name);
         let holder = strings.id("unknown");
         self.id(TypeRow {
             name,
@@ -38,8 +39,9 @@ impl Types {
     }
 
     /// The row of raw memory.
-    pub(super) fn raw(&mut self, place: &str, held: &str, strings: &mut Strings) -> TypeId {
-        let name = strings.id(&format!("Raw in {place}"));
+    pub(super) fn raw(&mut self, place: StrId, held: &str, strings: &mut Strings) -> TypeId {
+        let name = format!("Raw in {}", strings.get(place));
+        let name = strings.id(&name);
         let holder = strings.id("Raw");
         let held = strings.id(held);
         self.id(TypeRow { name, holder, held })
@@ -48,69 +50,75 @@ impl Types {
 
 /// The answer for all blocks of one context.
 #[derive(Clone, Debug)]
-pub(super) struct Answer {
-    pub(super) row: TypeId,
-    pub(super) evidence: Evidence,
-    /// The size that a block must have, and the row of one that has not.
-    pub(super) check: Option<(SizeRule, TypeId)>,
-    /// The rows of blocks of certain sizes: what raw memory holds.
-    pub(super) by_size: Vec<(u64, TypeId)>,
+pub(super) enum Answer {
+    /// A type; of a block whose size does not fit, only the place is known.
+    Typed {
+        row: TypeId,
+        evidence: Evidence,
+        size: Option<SizeRule>,
+        place: StrId,
+    },
+    /// Raw memory; the candidate that has the block's size is what it holds.
+    /// The first counts: the method's own type comes first.
+    Raw { place: StrId, held: Vec<SizedName> },
+    /// Only the place is known.
+    Unknown { place: StrId },
 }
 
 impl Answer {
-    pub(super) fn plain(row: TypeId, evidence: Evidence) -> Answer {
-        Answer {
-            row,
-            evidence,
-            check: None,
-            by_size: Vec::new(),
+    /// Whether a block of `size` bytes can be what the stack says.
+    fn fits(&self, size: u64) -> bool {
+        match self {
+            Answer::Typed { size: rule, .. } => rule.is_none_or(|rule| rule.allows(size)),
+            Answer::Raw { .. } | Answer::Unknown { .. } => true,
         }
     }
 
-    fn of(&self, size: u64) -> (TypeId, Evidence) {
-        if let Some((rule, otherwise)) = self.check
-            && !rule.allows(size)
-        {
-            return (otherwise, Evidence::Unknown);
+    /// The row of the context itself, whatever its blocks' sizes.
+    pub(super) fn row(&self, types: &mut Types, strings: &mut Strings) -> TypeId {
+        match self {
+            Answer::Typed { row, .. } => *row,
+            Answer::Raw { place, .. } => types.raw(*place, "", strings),
+            Answer::Unknown { place } => types.unknown(*place, strings),
         }
-        let row = self
-            .by_size
-            .iter()
-            .find(|(s, _)| *s == size)
-            .map_or(self.row, |&(_, row)| row);
-        (row, self.evidence)
+    }
+
+    /// The row of a block of `size` bytes, and the evidence for it.
+    fn of(&self, size: u64, types: &mut Types, strings: &mut Strings) -> (TypeId, Evidence) {
+        match self {
+            Answer::Typed { row, evidence, .. } if self.fits(size) => (*row, *evidence),
+            Answer::Typed { place, .. } | Answer::Unknown { place } => {
+                (types.unknown(*place, strings), Evidence::Unknown)
+            }
+            Answer::Raw { place, held } => {
+                let holds = held.iter().find(|h| h.size == Some(size));
+                let held = holds.map(|h| canonical(&h.name)).unwrap_or_default();
+                (types.raw(*place, &held, strings), Evidence::Stack)
+            }
+        }
     }
 }
 
-/// For raw memory: a row for each size that one of the candidate types has.
-/// The first candidate of a size counts: the method's own type comes first.
-pub(super) fn rows_by_size(
-    place: &str,
-    held: &[SizedName],
-    types: &mut Types,
-    strings: &mut Strings,
-) -> Vec<(u64, TypeId)> {
-    held.iter()
-        .filter_map(|h| Some((h.size?, types.raw(place, &canonical(&h.name), strings))))
-        .collect()
-}
-
-/// The type and evidence columns of all blocks. `unknown` is the row of a block
-/// whose context does not exist.
+/// The type and evidence columns of all blocks.
 pub(super) fn columns(
     blocks: &Blocks,
     answers: &[Answer],
-    unknown: TypeId,
+    types: &mut Types,
+    strings: &mut Strings,
 ) -> (Vec<TypeId>, Vec<Evidence>) {
-    let of = |(context, size): (&endler_snapshot::ContextId, &endler_snapshot::Bytes)| {
-        answers
-            .get(context.index())
-            .map_or((unknown, Evidence::Unknown), |answer| answer.of(size.0))
-    };
+    let nowhere = Answer::Unknown { place: StrId(0) };
     let mut rows = Vec::with_capacity(blocks.len());
     let mut evidence = Vec::with_capacity(blocks.len());
-    for block in blocks.context.iter().zip(&blocks.size) {
-        let (row, how) = of(block);
+    // What depends on the size is worked out once a context and size.
+    let mut known: FixedMap<(ContextId, u64), (TypeId, Evidence)> = FixedMap::default();
+    for (&context, &size) in blocks.context.iter().zip(&blocks.size) {
+        let answer = answers.get(context.index()).unwrap_or(&nowhere);
+        let (row, how) = match answer {
+            Answer::Typed { row, evidence, .. } if answer.fits(size.0) => (*row, *evidence),
+            _ => *known
+                .entry((context, size.0))
+                .or_insert_with(|| answer.of(size.0, types, strings)),
+        };
         rows.push(row);
         evidence.push(how);
     }

@@ -89,7 +89,12 @@ impl Entry {
                 || function.around.is_empty()
                 || self.around.contains(&function.around.as_str()))
             && (self.names.is_empty() || self.names.contains(&base))
-            && (function.erased || (self.least..=self.most).contains(&args))
+            && if function.erased {
+                // How many arguments it has cannot be told.
+                self.most == usize::MAX
+            } else {
+                (self.least..=self.most).contains(&args)
+            }
     }
 }
 

@@ -40,6 +40,7 @@ pub(super) fn look_up(elf: &Elf<'_>, addresses: &[u64], tables: &mut Tables) -> 
         units: Units::new(dwarf),
         tables,
         known: FixedMap::default(),
+        sources: FixedMap::default(),
         names: FixedMap::default(),
         level: DebugLevel::Nothing,
         chains: vec![Vec::new(); addresses.len()],
@@ -58,13 +59,12 @@ pub(super) fn look_up(elf: &Elf<'_>, addresses: &[u64], tables: &mut Tables) -> 
 fn rows(unit: &Unit<Reader<'_>>, queries: &[Query]) -> Vec<Option<(u64, u32)>> {
     let addresses: Vec<u64> = queries.iter().map(|q| q.address).collect();
     let mut rows = lines::rows(unit, &addresses);
-    let vague = |row: &Option<(u64, u32)>| row.is_none_or(|(_, line)| line == 0);
     let mut starts: Vec<(u64, usize)> = queries
         .iter()
         .zip(&rows)
         .enumerate()
         .filter_map(|(position, (query, row))| match query.calls.as_slice() {
-            [only] if vague(row) => Some((only.start, position)),
+            [only] if is_vague(row) => Some((only.start, position)),
             _ => None,
         })
         .collect();
@@ -78,12 +78,19 @@ fn rows(unit: &Unit<Reader<'_>>, queries: &[Query]) -> Vec<Option<(u64, u32)>> {
     rows
 }
 
+/// Whether the optimiser left no line.
+fn is_vague(row: &Option<(u64, u32)>) -> bool {
+    row.is_none_or(|(_, line)| line == 0)
+}
+
 struct Trace<'a, 't> {
     units: Units<'a>,
     tables: &'t mut Tables,
     /// Functions by their entry. A function without namespaces (line tables
     /// alone) is known by its file too.
     known: FixedMap<(Entry, StrId), FunctionId>,
+    /// The source file of each function, by its entry.
+    sources: FixedMap<Entry, StrId>,
     /// Source files by unit and index.
     names: FixedMap<(UnitIndex, u64), StrId>,
     level: DebugLevel,
@@ -133,7 +140,10 @@ impl Trace<'_, '_> {
         if is_rust && has_types {
             self.raise(DebugLevel::Full);
         }
-        for ((query, row), &position) in queries.iter().zip(rows).zip(positions) {
+        let mut found: Vec<_> = queries.iter().zip(rows).zip(positions).collect();
+        // A line of 0 comes with any file: what is known for certain comes first.
+        found.sort_by_key(|((_, row), _)| is_vague(row));
+        for ((query, row), &position) in found {
             let chain = self.chain(index, query, row);
             if is_rust && !chain.is_empty() {
                 self.raise(DebugLevel::Limited);
@@ -154,7 +164,12 @@ impl Trace<'_, '_> {
         let mut at = row.unwrap_or((u64::MAX, 0));
         let mut chain = Vec::with_capacity(query.calls.len());
         for call in query.calls.iter().rev() {
-            let file = self.file(unit, at.0);
+            let mut file = self.file(unit, at.0);
+            if at.1 != 0 {
+                self.sources.entry(call.function).or_insert(file);
+            } else if let Some(&known) = self.sources.get(&call.function) {
+                file = known;
+            }
             if let Some(function) = self.function(call.function, file) {
                 chain.push(Line {
                     function,

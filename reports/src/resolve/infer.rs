@@ -179,10 +179,17 @@ impl<'f> Rules<'f> {
             };
             match &mut found {
                 None if matched.content.is_empty() => continue,
-                // It may speak of another content than what was found.
+                // It may speak of what was found, or of a container of it.
                 Some(typed) if matched.is_erased() && typed.family != Family::Table => {
-                    cut = false;
-                    break;
+                    if matched
+                        .entry
+                        .over
+                        .iter()
+                        .any(|(from, _)| *from == typed.form)
+                    {
+                        return Verdict::Unknown;
+                    }
+                    continue;
                 }
                 None => found = Some(birth(matched, step.line, Evidence::Stack)),
                 Some(typed) => {

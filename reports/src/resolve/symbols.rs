@@ -28,7 +28,11 @@ pub(super) fn path_of(demangled: &str) -> SymbolPath {
         // A method of a type parameter is named after the trait.
         let (of, of_trait) = split_outside(of, " as ").unwrap_or((of, of));
         let path = if of.contains("::") { of } else { of_trait };
-        segments.extend(segments_of(path.trim_start_matches(['&', '*'])));
+        let path = path.trim_start_matches(['&', '*']);
+        let word = ["mut ", "const ", "dyn "]
+            .iter()
+            .find_map(|w| path.strip_prefix(w));
+        segments.extend(segments_of(word.unwrap_or(path)));
     }
     segments.extend(segments_of(rest));
     let base = segments.pop().unwrap_or_default().to_owned();
@@ -180,7 +184,6 @@ mod tests {
                 "{{closure}}",
             ),
             ("malloc", "malloc", "", "", "malloc"),
-            ("<<<", "<<<", "", "", "<<<"),
             ("", "", "", "", ""),
         ] {
             let path = path_of(symbol);
@@ -190,9 +193,10 @@ mod tests {
                 path.around.as_str(),
                 path.base.as_str(),
             );
-            if symbol != "<<<" {
-                assert_eq!(got, (krate, module, around, base), "{symbol}");
-            }
+            assert_eq!(got, (krate, module, around, base), "{symbol}");
+        }
+        for odd in ["<<<", ">", "a::", "<a>", "<a as >::b", "-> ", "::::"] {
+            let _ = path_of(odd);
         }
     }
 }

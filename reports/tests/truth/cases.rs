@@ -4,6 +4,7 @@
 #![allow(
     clippy::vec_init_then_push,
     clippy::reserve_after_initialization,
+    clippy::type_complexity,
     reason = "these are the births that are tested"
 )]
 
@@ -18,7 +19,8 @@ use std::sync::Arc;
 
 use super::recorder::{Record, blocks_of};
 
-/// A block of a case and the name it must get.
+/// The blocks that a birth made, and the names they must get.
+#[derive(Clone)]
 pub(crate) struct Case {
     pub(crate) what: &'static str,
     pub(crate) blocks: Vec<Record>,
@@ -173,7 +175,7 @@ pub(crate) fn vectors() -> Vec<Case> {
         "Vec of arrays": vec![[page(1), page(2)]; black_box(2)] => [of::<[Page; 2]>("Vec")];
         "Vec of pointers": vec![&raw const pages[0]; black_box(2)] => [of::<*const Page>("Vec")];
         "Vec of mutable references": { let mut v = Vec::new(); v.push(Box::leak(Box::new(page(1)))); v } => [of::<&mut Page>("Vec"), of::<Page>("Box")];
-        "Vec of const generics": vec![Ring::<4, true> { items: [1; 4] }; black_box(2)] => [of::<Ring<4, true>>("Vec")];
+        "Vec of const generics": { let r = Ring::<4, true> { items: [1; 4] }; black_box(r.sum()); vec![r; black_box(2)] } => [of::<Ring<4, true>>("Vec")];
         "Vec in a generic function": collected::<Leg>(&[leg(1), leg(2)]) => [of::<Leg>("Vec")];
         "Vec of Rc": { let mut v = Vec::new(); v.push(Rc::new(RefCell::new(page(1)))); v } => [of::<Rc<RefCell<Page>>>("Vec"), of::<RefCell<Page>>("Rc")];
         "flat_map": pages.iter().flat_map(|p| p.words).collect::<Vec<u32>>() => ["Vec<u32>"];
@@ -241,7 +243,13 @@ pub(crate) fn boxes() -> Vec<Case> {
 /// A type with const arguments.
 #[derive(Clone, Debug)]
 pub(crate) struct Ring<const N: usize, const WRAP: bool> {
-    pub(crate) items: [u64; N],
+    items: [u64; N],
+}
+
+impl<const N: usize, const WRAP: bool> Ring<N, WRAP> {
+    fn sum(&self) -> u64 {
+        self.items.iter().sum()
+    }
 }
 
 #[inline(never)]
@@ -316,7 +324,7 @@ pub(crate) fn strings() -> Vec<Case> {
         "read_to_string": std::fs::read_to_string("/proc/self/status").unwrap() => ["String"];
         "fs::read": std::fs::read("/proc/self/status").unwrap() => ["Vec<u8>"];
         "read_line": { use std::io::BufRead; let mut s = String::new(); std::io::Cursor::new(text()).read_line(&mut s).unwrap(); s } => ["String"];
-        "env::var": { let v = std::env::var("PATH").unwrap(); v } => ["String"];
+        "env::var": std::env::var("PATH").unwrap() => ["String"];
         "current_dir": std::env::current_dir().unwrap() => ["PathBuf"];
         "lines": text().lines().map(String::from).collect::<Vec<_>>() => ["Vec<String>", "String"];
         "debug format": format!("{:?}", page(1)) => ["String"];
@@ -385,12 +393,4 @@ pub(crate) fn maps() -> Vec<Case> {
         "LinkedList::push_back": { let mut l = LinkedList::new(); l.push_back(page(1)); l.push_front(page(2)); l } => [of::<Page>("LinkedList"), of::<Page>("LinkedList")];
         "LinkedList collect": (0..black_box(2)).map(leg).collect::<LinkedList<_>>() => [of::<Leg>("LinkedList"), of::<Leg>("LinkedList")];
     }
-}
-
-pub(crate) fn all() -> Vec<Case> {
-    let mut all = vectors();
-    all.extend(boxes());
-    all.extend(strings());
-    all.extend(maps());
-    all
 }

@@ -6,7 +6,7 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::collections::BTreeMap;
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 
 use endler_snapshot::{
     Addr, Bytes, Context, ContextId, Frame, FrameId, FrameKind, Image, Module, ModuleId, Phase,
@@ -34,6 +34,9 @@ thread_local! {
 }
 
 static LIVE: Mutex<BTreeMap<usize, Record>> = Mutex::new(BTreeMap::new());
+
+/// Held while a test records.
+static ONE: Mutex<()> = Mutex::new(());
 
 /// Runs `f` with recording switched to `on` on this thread.
 fn with<R>(on: bool, f: impl FnOnce() -> R) -> R {
@@ -115,13 +118,12 @@ unsafe impl GlobalAlloc for Recorder {
 /// is leaked, so that they go on living.
 #[inline(never)]
 pub(crate) fn blocks_of<T>(make: impl FnOnce() -> T) -> Vec<Record> {
-    let before = with(false, || std::mem::take(&mut *LIVE.lock().unwrap()));
+    // Tests of one program run at the same time; a failed one poisons nothing.
+    let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
     let value = with(true, make);
     std::mem::forget(std::hint::black_box(value));
-    drop(before);
-    std::mem::take(&mut *LIVE.lock().unwrap())
-        .into_values()
-        .collect()
+    let live = std::mem::take(&mut *LIVE.lock().unwrap());
+    live.into_values().collect()
 }
 
 /// An image that holds `records` as its blocks, with the modules of this
