@@ -205,7 +205,7 @@ impl Block {
         // SAFETY: the first byte of a live block.
         unsafe { self.at.write(mark) };
         // SAFETY: the last byte of a live block.
-        unsafe { self.at.add(self.layout.size() - 1).write(mark) };
+        unsafe { self.at.wrapping_add(self.layout.size() - 1).write(mark) };
     }
 
     pub(crate) fn first_byte(self) -> u8 {
@@ -215,7 +215,7 @@ impl Block {
 
     pub(crate) fn last_byte(self) -> u8 {
         // SAFETY: the last byte of a live block.
-        unsafe { self.at.add(self.layout.size() - 1).read() }
+        unsafe { self.at.wrapping_add(self.layout.size() - 1).read() }
     }
 }
 
