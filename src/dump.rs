@@ -11,7 +11,7 @@ use endler_allocator::freeze::{self, Cost, Options};
 use endler_reports::resolve::{self, MainBinary};
 use endler_snapshot::{Cut, Image, format};
 
-use crate::files::{prune, stem, with_ending, write_whole};
+use crate::files::{highest, prune, stem, with_ending, write_whole};
 use crate::{Error, SnapshotInfo};
 
 /// A result that did not come at the first try says why.
@@ -82,6 +82,8 @@ pub(crate) fn snapshot_file(path: &Path, image: &Image) -> Result<(), String> {
 /// Writes tables and snapshot into `directory`; the line that names them.
 pub(crate) fn into_directory(directory: &Path) -> Result<String, Error> {
     let pid = std::process::id();
+    // Numbers go on where an earlier process of the same id left off.
+    SEQUENCE.fetch_max(highest(directory, pid), Ordering::Relaxed);
     let sequence = next_sequence();
     let done = freeze_and(None, sequence, &|image| {
         let stem = stem_of(directory, image);

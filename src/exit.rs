@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use crate::{Error, files, profiler, signal};
 
 /// How long an ending process waits for its last dump, in milliseconds.
-const AT_EXIT: u32 = 60_000;
+const AT_EXIT: u64 = 60_000;
 /// At an abort the heap may be broken and its locks held: a shorter wait.
-const AT_ABORT: u32 = 10_000;
+const AT_ABORT: u64 = 10_000;
 
 /// The process that asked for it, so that its forked children do not dump.
 static PID: AtomicU32 = AtomicU32::new(0);
@@ -38,7 +38,7 @@ pub(crate) fn at_abort() {
     last(AT_ABORT);
 }
 
-fn last(millis: u32) {
+fn last(millis: u64) {
     if PID.load(Ordering::Acquire) == std::process::id() && !DONE.swap(true, Ordering::AcqRel) {
         profiler::notify_and_wait(profiler::AT_EXIT, millis);
     }

@@ -65,23 +65,36 @@ fn open_new(path: &Path) -> io::Result<File> {
         .open(path)
 }
 
+/// The dumps of process `pid` in `directory`, with their numbers, in order.
+fn dumps(directory: &Path, pid: u32) -> Vec<(u32, PathBuf)> {
+    let prefix = format!("endler.{pid}.");
+    let numbered = |path: PathBuf| {
+        let name = path.file_name()?.to_str()?;
+        let (number, rest) = name.strip_prefix(&prefix)?.split_once('.')?;
+        let ours = rest.ends_with("endler") || rest.ends_with("txt");
+        let number = number.parse().ok()?;
+        ours.then_some((number, path))
+    };
+    let mut found: Vec<_> = std::fs::read_dir(directory)
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| numbered(entry.ok()?.path()))
+        .collect();
+    found.sort();
+    found
+}
+
+/// The highest number of a dump of process `pid` in `directory`; 0 for none. An
+/// earlier process may have had the id: in a container each run is process 1.
+pub(crate) fn highest(directory: &Path, pid: u32) -> u32 {
+    dumps(directory, pid)
+        .last()
+        .map_or(0, |(number, _)| *number)
+}
+
 /// Removes all but the newest dumps of process `pid` in `directory`.
 pub(crate) fn prune(directory: &Path, pid: u32) {
-    let Ok(entries) = std::fs::read_dir(directory) else {
-        return;
-    };
-    let mut dumps: Vec<(u32, PathBuf)> = entries
-        .filter_map(|entry| {
-            let path = entry.ok()?.path();
-            let name = path.file_name()?.to_str()?;
-            let (number, rest) = name
-                .strip_prefix(&format!("endler.{pid}."))?
-                .split_once('.')?;
-            let ours = rest.ends_with("endler") || rest.ends_with("txt");
-            ours.then(|| Some((number.parse().ok()?, path.clone())))?
-        })
-        .collect();
-    dumps.sort();
+    let dumps = dumps(directory, pid);
     let mut sequences: Vec<u32> = dumps.iter().map(|(sequence, _)| *sequence).collect();
     sequences.dedup();
     let Some(oldest) = sequences
@@ -134,6 +147,8 @@ mod tests {
             }
         }
         std::fs::write(directory.join("endler.6.1.txt"), "another's").expect("a file");
+        assert_eq!(highest(&directory, 5), 20);
+        assert_eq!(highest(&directory, 7), 0);
         prune(&directory, 5);
         let mut left: Vec<_> = std::fs::read_dir(&directory)
             .expect("a directory")

@@ -2,20 +2,21 @@
 //!
 //! ```text
 //!  signal handler ──► pending bit ┐
-//!  snapshot_to ─────► request     ├─► eventfd ─► thread "endler": dump, dump, …
+//!  snapshot_to ─────► request     ├─► futex ─► thread "endler": dump, dump, …
 //!  exit, abort ─────► pending bit ┘
 //! ```
 //!
 //! Every snapshot is taken by this one thread, so two never run at a time and
 //! deliveries during a dump are answered together by the next. All signals are
-//! blocked in it. Nothing that it allocates is recorded.
+//! blocked in it. Nothing that it allocates is recorded. It is woken through a
+//! word of memory: a descriptor could be closed, or become another file's, in a
+//! host that closes what it does not know.
 //!
 //! A process that the host forks has no such thread: its handlers see another
 //! process id and do nothing, and its calls start a thread of its own.
 
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -33,13 +34,13 @@ enum Request {
 struct Running {
     /// The process that it runs in.
     pid: u32,
-    wake: OwnedFd,
     requests: Sender<Request>,
 }
 
 static RUNNING: Mutex<Option<Running>> = Mutex::new(None);
-/// The running thread's eventfd and process, for signal handlers.
-static WAKE: AtomicI32 = AtomicI32::new(-1);
+/// Rises at each call for the thread, which sleeps while it stands still.
+static WAKE: AtomicU32 = AtomicU32::new(0);
+/// The process in which the thread runs, for signal handlers.
 static WAKE_PID: AtomicU32 = AtomicU32::new(0);
 /// Signals that were delivered and not answered yet: bit n is signal n.
 static PENDING: AtomicU64 = AtomicU64::new(0);
@@ -62,32 +63,17 @@ fn running() -> Result<MutexGuard<'static, Option<Running>>, Error> {
     if running.as_ref().is_some_and(|r| r.pid == pid) {
         return Ok(running);
     }
-    // SAFETY: makes a descriptor; no pointer is passed.
-    let fd = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC) };
-    if fd < 0 {
-        return Err(Error::Thread(std::io::Error::last_os_error()));
-    }
-    // SAFETY: the descriptor was just made and is nobody else's.
-    let wake = unsafe { OwnedFd::from_raw_fd(fd) };
     let (requests, queue) = channel();
     // The new thread inherits the mask: all signals stay the host's.
     let mask = signal::block_all();
     let thread = std::thread::Builder::new()
-        .name("endler".into())
         .stack_size(8 << 20)
-        .spawn(move || serve(fd, &queue));
+        .spawn(move || serve(&queue));
     signal::restore(&mask);
     thread.map_err(Error::Thread)?;
     PENDING.store(0, Ordering::Relaxed);
-    WAKE.store(wake.as_raw_fd(), Ordering::Release);
     WAKE_PID.store(pid, Ordering::Release);
-    // A forked child leaves its parent's descriptor alone: dropping the old
-    // value closes only the child's copy.
-    *running = Some(Running {
-        pid,
-        wake,
-        requests,
-    });
+    *running = Some(Running { pid, requests });
     Ok(running)
 }
 
@@ -98,20 +84,41 @@ pub(crate) fn notify(signal: i32) -> bool {
         return false;
     }
     PENDING.fetch_or(1 << signal, Ordering::AcqRel);
-    ring(WAKE.load(Ordering::Acquire));
+    ring();
     true
 }
 
-fn ring(fd: i32) {
-    let one = 1u64;
-    // SAFETY: writes eight bytes to an eventfd; async-signal-safe.
-    unsafe { libc::write(fd, (&raw const one).cast(), 8) };
+/// Wakes the thread. Safe in a signal handler.
+fn ring() {
+    WAKE.fetch_add(1, Ordering::AcqRel);
+    let wake = libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG;
+    // SAFETY: wakes who waits on this word; touches nothing else.
+    unsafe { libc::syscall(libc::SYS_futex, WAKE.as_ptr(), wake, 1) };
+}
+
+/// Sleeps until the word is no longer `seen`.
+fn sleep_while(seen: u32) {
+    let wait = libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG;
+    let forever = std::ptr::null::<libc::timespec>();
+    // SAFETY: waits on a word that lives for ever.
+    unsafe { libc::syscall(libc::SYS_futex, WAKE.as_ptr(), wait, seen, forever) };
+}
+
+/// CLOCK_MONOTONIC in milliseconds. Safe in a signal handler.
+fn millis_now() -> u64 {
+    let mut now = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: writes one timespec.
+    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut now) };
+    now.tv_sec as u64 * 1000 + now.tv_nsec as u64 / 1_000_000
 }
 
 /// [`notify`], and waits until it is answered, at most `millis`; for the end of
 /// the process. Safe in a signal handler; returns at once on the profiler's
 /// own thread.
-pub(crate) fn notify_and_wait(signal: i32, millis: u32) {
+pub(crate) fn notify_and_wait(signal: i32, millis: u64) {
     // SAFETY: gettid has no effect.
     let own = unsafe { libc::syscall(libc::SYS_gettid) } as u32;
     if own == THREAD.load(Ordering::Acquire) {
@@ -122,7 +129,8 @@ pub(crate) fn notify_and_wait(signal: i32, millis: u32) {
         return;
     }
     let pending = || PENDING.load(Ordering::Acquire) & 1 << signal != 0;
-    for _ in 0..millis {
+    let end = millis_now() + millis;
+    while millis_now() < end {
         if !pending() && ANSWERED.load(Ordering::Acquire) != before {
             return;
         }
@@ -142,7 +150,7 @@ fn ask<T>(request: impl FnOnce(Sender<Result<T, Error>>) -> Request) -> Result<T
         let running = running()?;
         let running = running.as_ref().ok_or_else(gone)?;
         running.requests.send(request(answer)).map_err(|_| gone())?;
-        ring(running.wake.as_raw_fd());
+        ring();
     }
     answered.recv().unwrap_or_else(|_| Err(gone()))
 }
@@ -161,28 +169,23 @@ pub(crate) fn snapshot() -> Result<Snapshot, Error> {
 }
 
 /// The thread's life.
-fn serve(wake: i32, requests: &Receiver<Request>) {
+fn serve(requests: &Receiver<Request>) {
     let _pause = endler_allocator::pause();
+    // SAFETY: names this thread; the name is a C string. (std would name it
+    // before the pause and leave the name's block among the host's.)
+    unsafe { libc::prctl(libc::PR_SET_NAME, c"endler".as_ptr()) };
     // SAFETY: gettid has no effect.
     THREAD.store(
         unsafe { libc::syscall(libc::SYS_gettid) } as u32,
         Ordering::Release,
     );
     loop {
-        let mut count = 0u64;
-        // SAFETY: reads eight bytes of an eventfd into a u64.
-        let got = unsafe { libc::read(wake, (&raw mut count).cast(), 8) };
-        if got < 0 {
-            match std::io::Error::last_os_error().raw_os_error() {
-                Some(libc::EINTR) => continue,
-                // The host closed our descriptor: nothing can wake us any more.
-                _ => return,
-            }
-        }
+        let seen = WAKE.load(Ordering::Acquire);
         while let Ok(request) = requests.try_recv() {
             serve_request(request);
         }
         answer_signals();
+        sleep_while(seen);
     }
 }
 

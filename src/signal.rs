@@ -1,7 +1,7 @@
 //! Signals that ask for a dump.
 //!
-//! The handler does three things, all async-signal-safe: it sets a bit, writes
-//! to an eventfd, and calls the handler function that was there before. All
+//! The handler does three things, all async-signal-safe: it sets a bit, wakes
+//! a thread, and calls the handler function that was there before. All
 //! else happens on the profiler's thread.
 
 use std::path::PathBuf;

@@ -84,7 +84,8 @@ impl fmt::Display for Error {
             ),
             Error::Deadline(after) => write!(
                 f,
-                "the snapshot was not ready after {} s and was given up; the process is unharmed",
+                "the snapshot was not ready after {} s and was given up; the process is unharmed. \
+                 The copy works at a low priority: if all processors are busy, try when they are less so",
                 after.as_secs()
             ),
             Error::Memory { budget } => write!(

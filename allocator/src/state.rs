@@ -73,9 +73,11 @@ pub(crate) fn decide(default: Mode) -> Mode {
         Asked::Nothing => default,
         Asked::Mode(mode) => mode,
         Asked::Unknown => {
-            let message = b"endler: ENDLER has a value that is not known (known: off, exact, then \
-                ,signal=NAME and ,dir=PATH); nothing is recorded\n";
-            os::write_fd(2, message);
+            os::write_fd(2, b"endler: ENDLER=");
+            os::write_fd(2, variable().unwrap_or_default());
+            let rest = b" is not known (known: off, exact, then ,signal=NAME and ,dir=PATH); \
+                nothing is recorded\n";
+            os::write_fd(2, rest);
             Mode::Off
         }
     }

@@ -121,6 +121,36 @@ fn two_thousand_short_threads() {
 }
 
 #[test]
+fn threads_that_end_during_a_snapshot_keep_their_names() {
+    let test = "threads_that_end_during_a_snapshot_keep_their_names";
+    alone(test, || {
+        let names: Vec<String> = (0..30).map(|n| format!("ending-{n}")).collect();
+        let made = std::sync::Mutex::new(Vec::with_capacity(30));
+        let may_end = std::sync::Barrier::new(31);
+        for _ in 0..20 {
+            std::thread::scope(|scope| {
+                for name in &names {
+                    let (made, may_end) = (&made, &may_end);
+                    let work = move || {
+                        let block = Block::alloc(32, 8);
+                        made.lock().expect("not poisoned").push((block, name));
+                        may_end.wait();
+                    };
+                    named(name).spawn_scoped(scope, work).expect("a thread");
+                }
+                may_end.wait();
+                let image = image();
+                for (block, name) in made.lock().expect("not poisoned").drain(..) {
+                    let row = live(&image, block.addr()).expect("it lives");
+                    assert_eq!(row.thread, *name);
+                    block.free();
+                }
+            });
+        }
+    });
+}
+
+#[test]
 fn books_equal_images_at_quiet_points() {
     alone("books_equal_images_at_quiet_points", || {
         let compared = churn::books_equal_images(8, 20_000);

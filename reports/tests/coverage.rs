@@ -88,8 +88,9 @@ fn the_first_line_says_how_to_get_types() {
     );
     assert_eq!(
         first(&|image| level(image, DebugLevel::Nothing, "/opt/crawl")),
-        "No types for 8 B (0.4 % of bytes) allocated by crawl: it is stripped. To get types, set \
-         `debug = 2` in its profile ([profile.release] in Cargo.toml), build and run again."
+        "No types for 8 B (0.4 % of bytes) allocated by crawl: it is stripped. To get types, do not \
+         strip it (`strip = false`) and set `debug = 2` in its profile ([profile.release] in Cargo.toml), build and \
+         run again; or give the file it was stripped from with --binary FILE."
     );
     assert_eq!(
         first(&|image| level(image, DebugLevel::Nothing, "/opt/crawl is another build.")),

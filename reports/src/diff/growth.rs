@@ -18,8 +18,9 @@
 //!
 //! *What it goes with.* Most bytes are often in a `String` or a `Vec<u8>` that a
 //! value of the program owns. So where the pair is of one of Rust's own types, or of
-//! a dependency's, one of the program's is named too: at best one that grew by
-//! about as many blocks, and of those the one with most lasting bytes.
+//! a dependency's, one of the program's is named too, if one grew by about as many
+//! blocks: of those the one with most lasting bytes. Equal counts are said to be
+//! equal counts; who owns whom they do not prove.
 
 use crate::partition::names::{age, lifetime, program_crates};
 use crate::partition::product::{PairMap, pair_key};
@@ -87,11 +88,10 @@ pub fn growth(before: Heap<'_>, after: Heap<'_>) -> Option<Growth> {
     let row = rows.iter().find(|row| row.size > 0)?.clone();
     let grew = rows
         .iter()
-        .filter(|other| other.owner > row.owner && other.size > 0 && other.count > 0);
+        .filter(|other| other.owner > row.owner && other.size > 0 && other.count > 0)
+        .filter(|other| alike(row.count, other.count));
     // The rows are in order, and of equal keys the first is taken.
-    let along = grew
-        .min_by_key(|other| (Reverse(other.owner), !alike(row.count, other.count)))
-        .cloned();
+    let along = grew.min_by_key(|other| Reverse(other.owner)).cloned();
     let phase = |heap: Heap<'_>| {
         let process = &heap.image().process;
         heap.image()
@@ -360,9 +360,9 @@ impl fmt::Display for Growth {
         if let Some(along) = &self.along {
             write!(
                 f,
-                "; together with {} of `{}` allocated {}",
-                amount(along),
+                "; `{}` grew by about as many, {}, allocated {}",
                 along.type_name,
+                amount(along),
                 site(along)
             )?;
         }

@@ -121,9 +121,32 @@ pub(crate) fn site_line<'a>(heap: Heap<'a>, context: ContextId) -> Option<&'a So
     if let Some(line) = site.and_then(|l| resolution.lines.get(l.index())) {
         return Some(line);
     }
+    // Nothing but std on the stack: its innermost line above the allocator's
+    // own. A frame without lines ends the search: what lies outside it is no
+    // nearer to the truth than its address.
     let frames = heap.image().stacks.frames(heap.stack(context));
-    let mut lines = frames.flat_map(|f| heap.lines(f));
-    lines.find(|l| l.owner != LineOwner::Profiler && l.function.0 != 0)
+    let mut innermost = None;
+    for frame in frames {
+        let lines = heap.lines(frame);
+        if lines.iter().all(|l| l.function.0 == 0) {
+            break;
+        }
+        for line in lines.iter().filter(|l| l.owner != LineOwner::Profiler) {
+            let function = heap.str(line.function);
+            let last = function.rsplit("::").next().unwrap_or(function);
+            if ["__rust_", "__rdl_", "__rg_"]
+                .iter()
+                .any(|shim| last.starts_with(shim))
+            {
+                continue;
+            }
+            if !matches!(heap.str(line.krate), "alloc" | "core") {
+                return Some(line);
+            }
+            innermost.get_or_insert(line);
+        }
+    }
+    innermost
 }
 
 /// The innermost frame of a context that lies in a known module.

@@ -119,7 +119,11 @@ impl<'a> Coverage<'a> {
                         "{source}. To get types, {set}; if it was built so, give the file with --binary FILE."
                     )?;
                 }
-                _ => writeln!(f, "it is stripped. To get types, {set}.")?,
+                _ => writeln!(
+                    f,
+                    "it is stripped. To get types, do not strip it (`strip = false`) and {set}; or \
+                     give the file it was stripped from with --binary FILE."
+                )?,
             }
         }
         Ok(())

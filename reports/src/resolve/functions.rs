@@ -168,7 +168,8 @@ pub(super) enum Lines {
 /// of the same crate, an async function without the name of its state machine.
 fn shown(scopes: &[Scope], name: &str, krate: &str, described: &Described) -> String {
     let mut path: Vec<&str> = scopes.iter().map(|s| s.name.as_str()).collect();
-    if !name.starts_with("{async_fn#") {
+    // With line tables alone the function's own name is not around it.
+    if !name.starts_with("{async_fn#") || described.scopes.is_empty() {
         path.push(name);
     }
     let self_path = described.self_type.as_ref().and_then(|t| {

@@ -214,7 +214,10 @@ impl<'t> Parser<'t> {
                 if !self.eat(")") {
                     return comma.then(|| self.open(Open::Paren(members)));
                 }
-                if members.len() == 1 && !comma {
+                // rustc writes a tuple of one as `(T)`; round brackets that only
+                // group stand around `dyn` with several bounds.
+                let groups = matches!(self.nodes.get(node.0), Some(Node::Dyn(_)));
+                if members.len() == 1 && !comma && groups {
                     return Some(Step::Done(node));
                 }
                 Some(Step::Done(self.add(Node::Tuple(members))))
