@@ -73,7 +73,7 @@ fn resolve_here(image: &mut Image) {
 
 /// Writes one snapshot file.
 pub(crate) fn snapshot_file(path: &Path, image: &Image) -> Result<(), String> {
-    write_whole(path, |to| {
+    write_whole(path, image.process.pid, |to| {
         format::write(image, to).map_err(std::io::Error::other)
     })
     .map_err(|cause| format!("{}: {cause}", path.display()))
@@ -88,11 +88,15 @@ pub(crate) fn into_directory(directory: &Path) -> Result<String, Error> {
     let done = freeze_and(None, sequence, &|image| {
         let stem = stem_of(directory, image);
         let path = with_ending(&stem, ".txt");
-        write_whole(&path, |to| endler_reports::write_tables(image, to))
-            .map_err(|cause| format!("{}: {cause}", path.display()))?;
+        write_whole(&path, image.process.pid, |to| {
+            endler_reports::write_tables(image, to)
+        })
+        .map_err(|cause| format!("{}: {cause}", path.display()))?;
         snapshot_file(&with_ending(&stem, ".endler"), image)
-    })?;
+    });
+    // Also after a failure: a copy that was killed leaves an unfinished file.
     prune(directory, pid);
+    let done = done?;
     // The copy named the files by the phase it saw; find what it wrote.
     let prefix = stem(directory, pid, sequence, "");
     let written = std::fs::read_dir(directory)

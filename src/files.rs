@@ -37,11 +37,15 @@ pub(crate) fn with_ending(path: &Path, ending: &str) -> PathBuf {
 }
 
 /// Writes a file whole, or leaves none: `write` fills it under another name.
+///
+/// `host` is the profiled process: the copy that writes has an id of its own, and
+/// the host must find what a copy that was killed left behind.
 pub(crate) fn write_whole(
     path: &Path,
+    host: u32,
     write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> io::Result<()> {
-    let part = with_ending(path, &format!(".{}.partial", std::process::id()));
+    let part = partial(path, host);
     let result = open_new(&part).and_then(|file| {
         let mut to = BufWriter::with_capacity(1 << 18, file);
         write(&mut to)?;
@@ -54,8 +58,13 @@ pub(crate) fn write_whole(
     result
 }
 
+/// The name under which process `host` writes `path`.
+pub(crate) fn partial(path: &Path, host: u32) -> PathBuf {
+    with_ending(path, &format!(".{host}.partial"))
+}
+
 fn open_new(path: &Path) -> io::Result<File> {
-    // Left over by a copy that was killed: the name holds our own process id.
+    // Left over by a copy that was killed: the name holds the host's id.
     let _ = std::fs::remove_file(path);
     OpenOptions::new()
         .write(true)
@@ -70,8 +79,10 @@ fn dumps(directory: &Path, pid: u32) -> Vec<(u32, PathBuf)> {
     let prefix = format!("endler.{pid}.");
     let numbered = |path: PathBuf| {
         let name = path.file_name()?.to_str()?;
-        let (number, rest) = name.strip_prefix(&prefix)?.split_once('.')?;
-        let ours = rest.ends_with("endler") || rest.ends_with("txt");
+        let (number, _) = name.strip_prefix(&prefix)?.split_once('.')?;
+        let ours = [".endler", ".txt", ".partial"]
+            .iter()
+            .any(|e| name.ends_with(e));
         let number = number.parse().ok()?;
         ours.then_some((number, path))
     };
@@ -92,9 +103,15 @@ pub(crate) fn highest(directory: &Path, pid: u32) -> u32 {
         .map_or(0, |(number, _)| *number)
 }
 
-/// Removes all but the newest dumps of process `pid` in `directory`.
+/// Removes all but the newest dumps of process `pid` in `directory`, and what
+/// killed copies left unfinished.
 pub(crate) fn prune(directory: &Path, pid: u32) {
-    let dumps = dumps(directory, pid);
+    let (unfinished, dumps): (Vec<_>, Vec<_>) = dumps(directory, pid)
+        .into_iter()
+        .partition(|(_, path)| path.extension().is_some_and(|e| e == "partial"));
+    for (_, path) in unfinished {
+        let _ = std::fs::remove_file(path);
+    }
     let mut sequences: Vec<u32> = dumps.iter().map(|(sequence, _)| *sequence).collect();
     sequences.dedup();
     let Some(oldest) = sequences
@@ -170,13 +187,13 @@ mod tests {
     #[test]
     fn a_failed_write_leaves_nothing() {
         let path = std::env::temp_dir().join(format!("endler-whole-{}", std::process::id()));
-        let result = write_whole(&path, |to| {
+        let result = write_whole(&path, 5, |to| {
             to.write_all(b"half")?;
             Err(io::Error::other("disk full"))
         });
         assert!(result.is_err());
         assert!(!path.exists());
-        write_whole(&path, |to| to.write_all(b"whole")).expect("writes");
+        write_whole(&path, 5, |to| to.write_all(b"whole")).expect("writes");
         assert_eq!(std::fs::read(&path).expect("reads"), b"whole");
         std::fs::remove_file(&path).expect("cleans up");
     }

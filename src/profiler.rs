@@ -22,7 +22,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::dump::{self, Done};
 
-use crate::{Error, Snapshot, SnapshotInfo, signal};
+use crate::{Error, Snapshot, SnapshotInfo, files, signal};
 
 /// One who asked for a snapshot and waits.
 enum Request {
@@ -195,6 +195,9 @@ fn serve_request(request: Request) {
             let result = dump::freeze_and(None, dump::next_sequence(), &|image| {
                 dump::snapshot_file(&path, image)
             });
+            if result.is_err() {
+                let _ = std::fs::remove_file(files::partial(&path, std::process::id()));
+            }
             let _ = answer.send(result.map(|done| SnapshotInfo::new(&path, &done)));
         }
         Request::Open(answer) => {

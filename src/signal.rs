@@ -1,8 +1,8 @@
 //! Signals that ask for a dump.
 //!
 //! The handler does three things, all async-signal-safe: it sets a bit, wakes
-//! a thread, and calls the handler function that was there before. All
-//! else happens on the profiler's thread.
+//! a futex, and calls the handler function that was there before. All else
+//! happens on the profiler's thread.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicPtr, Ordering};
@@ -16,10 +16,17 @@ const SIGNALS: usize = 64;
 
 /// Where each signal's dumps go; 0 is the process's end.
 static DIRECTORIES: Mutex<[Option<PathBuf>; SIGNALS]> = Mutex::new([const { None }; SIGNALS]);
-/// The action that each signal had before ours; leaked, so that the handler
-/// may read it at any time.
-static BEFORE: [AtomicPtr<libc::sigaction>; SIGNALS] =
-    [const { AtomicPtr::new(std::ptr::null_mut()) }; SIGNALS];
+/// How often ours may be set over a handler that the host set over ours.
+const LAYERS: usize = 4;
+/// The action that each signal had before ours, by layer; leaked, so that the
+/// handler may read it at any time.
+static BEFORE: [[AtomicPtr<libc::sigaction>; SIGNALS]; LAYERS] =
+    [const { [const { AtomicPtr::new(std::ptr::null_mut()) }; SIGNALS] }; LAYERS];
+
+type Handler = extern "C" fn(i32, *mut libc::siginfo_t, *mut libc::c_void);
+/// A function of its own for each layer: a host's handler between two of them
+/// calls the lower one, which calls what was below it, and never the upper one.
+static HANDLERS: [Handler; LAYERS] = [handler::<0>, handler::<1>, handler::<2>, handler::<3>];
 
 pub(crate) fn on_signal(signal: i32, directory: PathBuf) -> Result<(), Error> {
     let refuse = |why| Err(Error::Signal { signal, why });
@@ -62,16 +69,27 @@ pub(crate) fn install(signal: i32) -> Result<(), Error> {
     if unsafe { libc::sigaction(signal, std::ptr::null(), &raw mut before) } != 0 {
         return Err(failed());
     }
-    let ours = handler as *const () as usize;
-    if before.sa_sigaction == ours {
+    let is_ours = |handler: &Handler| *handler as *const () as usize == before.sa_sigaction;
+    if HANDLERS.iter().any(is_ours) {
         return Ok(());
     }
-    if let Some(place) = usize::try_from(signal).ok().and_then(|n| BEFORE.get(n)) {
+    let number = usize::try_from(signal).unwrap_or(SIGNALS);
+    let free = |layer: &[AtomicPtr<libc::sigaction>; SIGNALS]| {
+        layer
+            .get(number)
+            .is_some_and(|place| place.load(Ordering::Acquire).is_null())
+    };
+    let layer = BEFORE.iter().position(free);
+    let Some((layer, ours)) = layer.and_then(|n| Some((n, HANDLERS.get(n)?))) else {
+        let why = "other handlers were set over endler's too often";
+        return Err(Error::Signal { signal, why });
+    };
+    if let Some(place) = BEFORE.get(layer).and_then(|layer| layer.get(number)) {
         place.store(Box::into_raw(Box::new(before)), Ordering::Release);
     }
     // SAFETY: zeroed is a valid sigaction.
     let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
-    action.sa_sigaction = ours;
+    action.sa_sigaction = *ours as *const () as usize;
     action.sa_flags = libc::SA_RESTART | libc::SA_ONSTACK | libc::SA_SIGINFO;
     // SAFETY: the handler has the three-argument form that SA_SIGINFO asks for.
     if unsafe { libc::sigaction(signal, &raw const action, std::ptr::null_mut()) } != 0 {
@@ -81,7 +99,11 @@ pub(crate) fn install(signal: i32) -> Result<(), Error> {
 }
 
 /// Async-signal-safe; keeps `errno`.
-extern "C" fn handler(signal: i32, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
+extern "C" fn handler<const LAYER: usize>(
+    signal: i32,
+    info: *mut libc::siginfo_t,
+    context: *mut libc::c_void,
+) {
     // SAFETY: the C library's errno of this thread.
     let errno = unsafe { libc::__errno_location() };
     // SAFETY: as above.
@@ -93,13 +115,16 @@ extern "C" fn handler(signal: i32, info: *mut libc::siginfo_t, context: *mut lib
     }
     // SAFETY: as above.
     unsafe { errno.write(saved) };
-    chain(signal, info, context);
+    chain(LAYER, signal, info, context);
 }
 
 /// Calls the handler function that was there before; a default action or an
 /// ignored signal is no function.
-fn chain(signal: i32, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
-    let Some(before) = usize::try_from(signal).ok().and_then(|n| BEFORE.get(n)) else {
+fn chain(layer: usize, signal: i32, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
+    let Some(before) = usize::try_from(signal)
+        .ok()
+        .and_then(|n| BEFORE.get(layer)?.get(n))
+    else {
         return;
     };
     // SAFETY: null, or leaked by `install`.

@@ -319,12 +319,15 @@ impl Rows {
                 return Some(row);
             }
         }
+        // Mapped first, so that a refusal uses up no place.
+        let row = map_new::<Row>()?;
         let at = self.count.fetch_add(1, Ordering::AcqRel) as usize;
         if at >= MAX_ROWS {
             self.count.store(MAX_ROWS as u32, Ordering::Release);
+            // SAFETY: nobody else has seen it.
+            unsafe { os::unmap(row.cast(), size_of::<Row>()) };
             return None;
         }
-        let row = map_new::<Row>()?;
         // SAFETY: zeroed memory is a valid `Row` (all its fields are integers
         // and pointers in cells), and nobody else has seen it.
         let fresh = unsafe { &*row };

@@ -312,7 +312,7 @@ fn the_copy_is_modest() {
             let victim = std::fs::read_to_string("/proc/self/oom_score_adj").expect("reads");
             format!("core {} nice {nice} oom {}", core.rlim_cur, victim.trim())
         });
-        assert_eq!(text, "core 0 nice 19 oom 1000");
+        assert_eq!(text, "core 0 nice 5 oom 1000");
         let own = std::fs::read_to_string("/proc/self/oom_score_adj").expect("reads");
         assert_ne!(own.trim(), "1000", "and the host is as it was");
     });

@@ -200,6 +200,9 @@ fn run(
     }));
     alarm(options.deadline.saturating_add(Duration::from_secs(5)));
     shared.stage.store(READY, Ordering::Release);
+    // Only now, so that a busy machine does not use up the time to start in.
+    // SAFETY: lowers the copy's own priority.
+    unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, NICE) };
     let mut gathered = gathered.clone();
     notes::confirm(&mut gathered.notes, gathered.pid);
     let mut image = extract::image(&RECORDER, &gathered, Cut::Atomic, held);
@@ -275,8 +278,6 @@ fn precautions(keep: Option<i32>) {
     };
     // SAFETY: options the copy's own core file.
     unsafe { libc::setrlimit(libc::RLIMIT_CORE, &raw const limit) };
-    // SAFETY: lowers the copy's own priority.
-    unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, NICE) };
     if let Ok(mut file) = std::fs::File::options()
         .write(true)
         .open("/proc/self/oom_score_adj")

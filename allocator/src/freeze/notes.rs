@@ -31,18 +31,19 @@ pub(super) fn take(own: u32) -> Vec<Note> {
     };
     let tids = tasks.filter_map(|t| t.ok()?.file_name().to_str()?.parse::<u32>().ok());
     tids.filter(|tid| *tid != own)
-        .map(|tid| {
+        .filter_map(|tid| {
             let path = format!("/proc/self/task/{tid}");
             // The order matters: a switch between the two readings must show.
             let switches = switches(&path);
             let call = fs::read_to_string(format!("{path}/syscall")).unwrap_or_default();
-            let name = fs::read_to_string(format!("{path}/comm")).unwrap_or_default();
-            Note {
+            // A thread that has ended meanwhile is not noted.
+            let name = fs::read_to_string(format!("{path}/comm")).ok()?;
+            Some(Note {
                 tid,
                 name: name.trim_end_matches('\n').to_owned(),
                 stack_pointer: waiting_stack_pointer(&call),
                 switches,
-            }
+            })
         })
         .collect()
 }
