@@ -147,9 +147,15 @@ fn ask<T>(request: impl FnOnce(Sender<Result<T, Error>>) -> Request) -> Result<T
     let (answer, answered) = channel();
     let gone = || Error::Thread(std::io::Error::other("it has ended"));
     {
-        let running = running()?;
-        let running = running.as_ref().ok_or_else(gone)?;
-        running.requests.send(request(answer)).map_err(|_| gone())?;
+        let mut running = running()?;
+        let sent = running
+            .as_ref()
+            .is_some_and(|r| r.requests.send(request(answer)).is_ok());
+        if !sent {
+            // The next call starts another thread.
+            *running = None;
+            return Err(gone());
+        }
         ring();
     }
     answered.recv().unwrap_or_else(|_| Err(gone()))

@@ -144,6 +144,34 @@ Partition of a set of 1 object. Total size = 100 bytes.
 }
 
 #[test]
+fn a_doubtful_comparison_is_called_so() {
+    let check = |name: &str, change: &dyn Fn(&mut endler_snapshot::Image), expect: &str| {
+        let mut later = images::image(AFTER);
+        change(&mut later);
+        let (a, b) = (
+            file("doubt-a", &images::image(BEFORE)),
+            file(&format!("doubt-{name}"), &later),
+        );
+        let out = endler()
+            .arg("diff")
+            .args([&a, &b])
+            .output()
+            .expect("endler runs");
+        let errors = String::from_utf8_lossy(&out.stderr);
+        assert!(out.status.success());
+        assert!(errors.contains(expect), "{errors}");
+        assert_eq!(errors.is_empty(), expect.is_empty(), "{errors}");
+    };
+    check("none", &|_| {}, "");
+    check(
+        "exe",
+        &|image| image.process.exe.push('2'),
+        "these are two programs",
+    );
+    check("pid", &|image| image.process.pid += 1, "these are two runs");
+}
+
+#[test]
 fn diff_says_what_grew() {
     let (a, b) = (
         file("diff-a", &images::image(BEFORE)),

@@ -240,7 +240,7 @@ mod tests {
         check("examples/crawl.rs", "examples/crawl.rs");
         check("/home/a/crawl/src/main.rs", "/home/a/crawl/src/main.rs");
         check(
-            "/home/a/.cargo/registry/src/index.crates.io-1949/tokio-1.54.1/src/lib.rs",
+            "/home/a/.cargo/registry/src/index-1949/tokio-1.54.1/src/lib.rs",
             "tokio-1.54.1/src/lib.rs",
         );
         check(

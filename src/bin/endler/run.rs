@@ -11,8 +11,8 @@ use endler_reports::render::page::{Listing, text};
 use endler_reports::render::series::{Series, letter};
 use endler_reports::render::{Columns, Coverage, Page, view};
 use endler_reports::totals::totals;
-use endler_snapshot::Image;
-use std::io::Write;
+use endler_snapshot::{Image, Process};
+use std::io::{self, Write};
 use std::path::Path;
 
 /// Does what the command line says.
@@ -79,6 +79,23 @@ fn report_totals(args: &Report, out: &mut dyn Write) -> Result<(), Failure> {
     Ok(writeln!(out, "{}", text(&totals, page(args.top)))?)
 }
 
+/// What makes a comparison of two snapshots doubtful.
+fn doubt(before: &Process, after: &Process) -> Option<String> {
+    if before.exe != after.exe {
+        return Some(format!(
+            "these are two programs ({} and {}): what differs is not what grew",
+            before.exe, after.exe
+        ));
+    }
+    if before.taken > after.taken {
+        return Some("the first snapshot is the later one: give the earlier one first".into());
+    }
+    (before.pid != after.pid).then(|| {
+        let (one, other) = (before.pid, after.pid);
+        format!("these are two runs (processes {one} and {other}): what differs is not what grew")
+    })
+}
+
 fn difference(args: &Diff, out: &mut dyn Write) -> Result<(), Failure> {
     let by = args.by.clone().unwrap_or_default();
     if by.names_blocks() {
@@ -91,6 +108,13 @@ fn difference(args: &Diff, out: &mut dyn Write) -> Result<(), Failure> {
         .iter()
         .map(|path| image(path, &args.symbols))
         .collect::<Result<_, _>>()?;
+    for pair in images.windows(2) {
+        if let [before, after] = pair
+            && let Some(doubt) = doubt(&before.process, &after.process)
+        {
+            let _ = writeln!(io::stderr(), "endler: {doubt}");
+        }
+    }
     let heaps: Vec<Heap<'_>> = images.iter().map(Heap::new).collect();
     let (Some(&first), Some(&last)) = (heaps.first(), heaps.last()) else {
         return Ok(());
