@@ -20,7 +20,8 @@ use core::sync::atomic::{AtomicU64, Ordering};
 
 use endler_snapshot::{Clock, Tick};
 
-const SHIFT: u32 = 22;
+/// Nanoseconds in a tick, as a power of two.
+pub(crate) const SHIFT: u32 = 22;
 
 /// When the profiler started, by CLOCK_MONOTONIC_COARSE, in nanoseconds.
 pub(crate) struct Start(AtomicU64);
@@ -40,7 +41,7 @@ impl Start {
     pub(crate) fn tick(&self) -> u32 {
         let start = self.0.load(Ordering::Relaxed);
         let ticks = nanos(libc::CLOCK_MONOTONIC_COARSE).wrapping_sub(start) >> SHIFT;
-        u32::try_from(ticks).unwrap_or(u32::MAX)
+        ticks.min(u64::from(u32::MAX)) as u32
     }
 
     /// The clock as of now.

@@ -5,7 +5,7 @@
 //! panic, lock, block, format or allocate from the host. A free is never
 //! skipped, not even inside the guard. What cannot be recorded is counted.
 //!
-//! The one static of the recorder stands here; all else are plain structs.
+//! The statics of the recorder stand here; all else are plain structs.
 
 #![deny(
     clippy::unwrap_used,
@@ -19,18 +19,21 @@ use core::cell::Cell;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use crate::clock::Start;
-use crate::contexts::{self, Contexts, Frames, Stack};
+use crate::contexts::{Contexts, Frames, Stack};
+use crate::epochs::Epochs;
+use crate::late::Late;
 use crate::mode::Mode;
 use crate::os;
 use crate::phases::Phases;
 use crate::rows::{Guard, Row, Rows};
 use crate::shadow::Shadow;
-use crate::slots::{NONE, Record, Slab};
+use crate::slots::{Record, Slab};
 use crate::state;
 use crate::threads::Threads;
 use crate::unwind::cache::RuleCache;
+use crate::unwind::memo::Memo;
 use crate::unwind::objects::Objects;
-use crate::unwind::walk::{Memo, OwnStack, Registers};
+use crate::unwind::walk::{OwnStack, Registers, Words};
 
 /// Everything that the recorder knows.
 pub(crate) struct Recorder {
@@ -42,7 +45,9 @@ pub(crate) struct Recorder {
     pub(crate) rules: RuleCache,
     pub(crate) objects: Objects,
     pub(crate) start: Start,
-    pub(crate) phases: Phases,
+    pub(crate) epochs: Epochs,
+    /// Slots of blocks that were freed on threads without a row.
+    pub(crate) late: Late,
     /// Allocations of threads that have no row, which could not be recorded.
     pub(crate) lost: AtomicU64,
     /// Set by the first thread that decides the mode.
@@ -59,10 +64,15 @@ pub(crate) static RECORDER: Recorder = Recorder {
     rules: RuleCache::new(),
     objects: Objects::new(),
     start: Start::new(),
-    phases: Phases::new(),
+    epochs: Epochs::new(),
+    late: Late::new(),
     lost: AtomicU64::new(0),
     deciding: AtomicU32::new(0),
 };
+
+/// The names of the phases. Apart from the recorder, whose bytes are all zero
+/// at the start, so that it takes no room in the binary.
+pub(crate) static PHASES: Phases = Phases::new();
 
 // SAFETY: all fields are atomics or structs of atomics, but for the `Cell`s of
 // the rows, which only the row's own thread touches (see rows.rs).
@@ -85,7 +95,6 @@ pub(crate) fn decide(default: Mode) -> u8 {
         let mode = state::decide(default);
         if mode == Mode::Exact {
             RECORDER.start.begin();
-            RECORDER.phases.begin();
             RECORDER.objects.refresh(&RECORDER.rules);
             // SAFETY: the handler touches only this thread's row.
             unsafe { libc::pthread_atfork(None, None, Some(forked)) };
@@ -101,6 +110,7 @@ pub(crate) fn decide(default: Mode) -> u8 {
 
 /// In a process that the host forked: the one thread left has a new id.
 extern "C" fn forked() {
+    RECORDER.epochs.forked(RECORDER.start.tick());
     let own = row_if_any();
     if let Some(row) = own {
         row.set_tid(os::thread_id());
@@ -154,60 +164,90 @@ impl Frames for MemoFrames<'_> {
     }
 }
 
-/// The context of the calling thread's stack.
+/// The context of the stack whose innermost frame is `start`.
 #[inline(always)]
 fn context(guard: &mut Guard<'_>, start: Registers) -> u32 {
+    let generation = RECORDER.objects.generation();
+    match guard.memo().known(start, generation, &OwnStack) {
+        0 => context_slow(guard, start),
+        context => context,
+    }
+}
+
+#[inline(never)]
+fn context_slow(guard: &mut Guard<'_>, start: Registers) -> u32 {
     let row = guard.row;
     let memo = guard.memo();
-    let walked = memo.walk(
-        start,
-        &row.stacks,
-        &RECORDER.rules,
-        &RECORDER.objects,
-        &OwnStack,
-    );
-    if walked.same_as != 0 {
-        return walked.same_as;
-    }
-    let generation = RECORDER.objects.generation();
-    let hash = walked.hash ^ u64::from(generation).wrapping_mul(0xd6e8_feb8_6659_fd93);
-    let context = match row.cached(hash) {
-        Some(context) => context,
-        None => {
-            let frames = MemoFrames(memo);
-            let stack = Stack {
-                hash,
-                frames: &frames,
-                len: walked.len,
-                end: walked.end,
-                generation,
-                tag: 0,
-            };
-            let context = RECORDER.contexts.intern(&stack);
-            if context != contexts::UNKNOWN {
-                row.remember(hash, context);
-            }
-            context
-        }
+    let (rules, objects) = (&RECORDER.rules, &RECORDER.objects);
+    let walked = match memo.walk(start, &row.stacks, rules, objects, &OwnStack) {
+        Ok(context) => return context,
+        Err(walked) => walked,
     };
-    memo.set_context(context);
+    let generation = objects.generation();
+    let hash = walked.hash ^ u64::from(generation).wrapping_mul(0xd6e8_feb8_6659_fd93);
+    let context = row.cached(hash).unwrap_or_else(|| {
+        let frames = MemoFrames(memo);
+        let stack = Stack {
+            hash,
+            frames: &frames,
+            len: walked.len,
+            end: walked.end,
+            generation,
+            tag: 0,
+        };
+        let context = RECORDER.contexts.intern(&stack);
+        row.remember(hash, context);
+        context
+    });
+    memo.remember(context);
     context
 }
 
+/// The frame that asked for a block, as the methods of [`crate::Heap`] know it:
+/// the registers at the return from the method.
+#[derive(Clone, Copy)]
+pub(crate) struct Caller {
+    sp: u64,
+    bp: u64,
+}
+
+impl Caller {
+    /// The caller of a function that was entered with the stack pointer `sp - 8`.
+    #[inline(always)]
+    pub(crate) fn new(sp: u64, bp: u64) -> Self {
+        Caller { sp, bp }
+    }
+
+    #[inline(always)]
+    fn registers(self) -> Registers {
+        let ip = OwnStack.word(self.sp.wrapping_sub(8));
+        Registers {
+            ip,
+            sp: self.sp,
+            bp: self.bp,
+        }
+    }
+}
+
 /// Records a block that the inner allocator just gave.
-#[inline(never)]
-pub(crate) fn insert(addr: *mut u8, size: usize) {
-    let start = Registers::here();
+#[inline(always)]
+pub(crate) fn insert(block: *mut u8, size: usize, caller: Caller) {
     let Some(row) = row() else {
         RECORDER.lost.fetch_add(1, Ordering::Relaxed);
         return;
     };
     // Inside the profiler: its own blocks are not the host's.
     let Some(mut guard) = row.enter() else { return };
-    let context = context(&mut guard, start);
-    if !try_insert(&guard, addr as u64, size, context) {
+    let context = context(&mut guard, caller.registers());
+    if !try_insert(&guard, block as u64, size, context) {
         lose(&guard);
     }
+}
+
+/// [`insert`] for the methods that are called less.
+#[inline(never)]
+pub(crate) fn insert_too(block: *mut u8, size: usize, caller: Caller) {
+    insert(block, size, caller);
 }
 
 #[cold]
@@ -225,26 +265,25 @@ fn try_insert(guard: &Guard<'_>, addr: u64, size: usize, context: u32) -> bool {
         return false;
     };
     let row = guard.row;
-    let Some(index) = row.pop(&RECORDER.slab, &RECORDER.threads) else {
+    let stamp = RECORDER.epochs.stamp();
+    let Some((index, slot)) = row.pop(stamp, &RECORDER.slab, &RECORDER.late, &RECORDER.threads)
+    else {
         return false;
     };
-    let Some(slot) = RECORDER.slab.slot_reused(index) else {
-        return false;
-    };
-    slot.store(&Record {
+    slot.store(Record::new(
         addr,
-        size: size as u64,
-        thread: row.number.load(Ordering::Relaxed),
-        phase: RECORDER.phases.current(),
+        size as u64,
+        row.thread(),
+        stamp,
         context,
-        birth: RECORDER.start.tick(),
-    });
+        RECORDER.start.tick(),
+    ));
     entry.set(index);
     true
 }
 
 /// Forgets a block that the inner allocator is about to take back.
-#[inline(never)]
+#[inline(always)]
 pub(crate) fn remove(addr: *mut u8) {
     let Some(index) = RECORDER
         .shadow
@@ -253,45 +292,25 @@ pub(crate) fn remove(addr: *mut u8) {
     else {
         return;
     };
+    if let Some(slot) = RECORDER.slab.slot(index) {
+        slot.prefetch();
+    }
+    free_slot(index);
+}
+
+/// Gives a slot back that records nothing any more.
+#[inline(always)]
+fn free_slot(index: u32) {
+    let died = RECORDER.start.tick();
     let Some(row) = row() else {
-        return give_back(index);
+        return RECORDER.late.push(index, died, &RECORDER.slab);
     };
     let Some(guard) = row.enter() else {
-        return row.defer(index, &RECORDER.slab);
+        return row.late.push(index, died, &RECORDER.slab);
     };
-    let Some(slot) = RECORDER.slab.slot(index) else {
-        return;
-    };
-    let record = slot.load();
-    let age = RECORDER.start.tick().saturating_sub(record.birth);
     guard
         .row
-        .totals
-        .freed(record.context, record.size, age, bucket(age));
-    guard.row.push(index, &RECORDER.slab);
-}
-
-/// A free on a thread that has no row: the slot goes to all threads.
-#[cold]
-fn give_back(index: u32) {
-    if let Some(slot) = RECORDER.slab.slot(index) {
-        slot.set_next(NONE);
-    }
-    RECORDER.slab.give_batch(index);
-}
-
-/// The lifetime bucket of an age: bounds at 1 s, 10 s, 1 min, 10 min, 1 h.
-#[inline(always)]
-fn bucket(ticks: u32) -> usize {
-    const SECOND: u32 = 358;
-    if ticks < SECOND {
-        return 0;
-    }
-    [10, 60, 600, 3600]
-        .iter()
-        .filter(|s| ticks >= SECOND.saturating_mul(**s))
-        .count()
-        .wrapping_add(1)
+        .push(index, died, &RECORDER.slab, &RECORDER.epochs);
 }
 
 /// A block whose inner realloc is running.
@@ -315,7 +334,7 @@ pub(crate) fn park(addr: *mut u8) -> Option<Parked> {
         .and_then(Row::enter)
         .filter(|guard| guard.row.parked().is_none());
     if let Some(guard) = &guard {
-        guard.row.park(index, &record);
+        guard.row.park(index, record);
     }
     entry.take();
     Some(Parked {
@@ -329,7 +348,7 @@ pub(crate) fn park(addr: *mut u8) -> Option<Parked> {
 #[cold]
 #[inline(never)]
 pub(crate) fn put_back(parked: Parked) {
-    if let Some(entry) = RECORDER.shadow.get(parked.record.addr) {
+    if let Some(entry) = RECORDER.shadow.get(parked.record.addr()) {
         entry.set(parked.index);
     }
     if let Some(row) = row_if_any().filter(|_| !parked.inside) {
@@ -340,10 +359,9 @@ pub(crate) fn put_back(parked: Parked) {
 /// Ends a realloc that succeeded: the block keeps its serial, birth, thread and
 /// phase, and takes the new address, size and context.
 #[inline(never)]
-pub(crate) fn moved(parked: Parked, addr: *mut u8, size: usize) {
-    let start = Registers::here();
+pub(crate) fn moved(parked: &Parked, addr: *mut u8, size: usize, caller: Caller) {
     // At once, before the walk: another thread may have got the old place.
-    let recorded = finish_move(&parked, addr as u64, size);
+    let recorded = finish_move(parked, addr as u64, size);
     let Some(row) = row_if_any().filter(|_| !parked.inside) else {
         return;
     };
@@ -351,36 +369,32 @@ pub(crate) fn moved(parked: Parked, addr: *mut u8, size: usize) {
     let Some(mut guard) = row.enter() else {
         return;
     };
-    let context = context(&mut guard, start);
+    let context = context(&mut guard, caller.registers());
     guard
         .row
         .totals
-        .moved(parked.record.context, parked.record.size);
+        .moved(parked.record.context(), parked.record.size());
     if recorded && let Some(slot) = RECORDER.slab.slot(parked.index) {
-        slot.set_context(context, parked.record.birth);
+        slot.set_context(parked.record.with_context(context));
     }
 }
 
 #[inline(always)]
 fn finish_move(parked: &Parked, addr: u64, size: usize) -> bool {
-    let record = Record {
-        addr,
-        size: size as u64,
-        ..parked.record
-    };
     let Some(slot) = RECORDER.slab.slot(parked.index) else {
         return false;
     };
     match RECORDER.shadow.get_or_map(addr) {
         Some(entry) => {
-            slot.store(&record);
+            slot.store(parked.record.moved(addr, size as u64));
             entry.set(parked.index);
             true
         }
         None => {
             // No memory for the new place: the record is lost, and counted.
             RECORDER.lost.fetch_add(1, Ordering::Relaxed);
-            give_back(parked.index);
+            let died = RECORDER.start.tick();
+            RECORDER.late.push(parked.index, died, &RECORDER.slab);
             false
         }
     }
@@ -411,7 +425,7 @@ impl Drop for Pause {
     fn drop(&mut self) {
         if let Some(row) = self.row {
             if !self.before {
-                row.drain_deferred(&RECORDER.slab);
+                row.drain(&row.late, &RECORDER.slab, RECORDER.epochs.stamp());
             }
             row.set_busy(self.before);
         }
@@ -431,5 +445,6 @@ pub fn mode() -> Option<Mode> {
 /// Enters a named phase: blocks born from now on belong to it.
 pub fn enter_phase(name: &str) {
     let _pause = pause();
-    RECORDER.phases.enter(name, RECORDER.start.tick());
+    let now = RECORDER.start.tick();
+    PHASES.enter(name, now, &RECORDER.epochs);
 }

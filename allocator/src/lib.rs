@@ -27,9 +27,11 @@ mod recorder {
     pub(crate) mod clock;
     pub(crate) mod contexts;
     pub(crate) mod copy_arena;
+    pub(crate) mod epochs;
     pub(crate) mod freeze;
     pub(crate) mod heap;
     pub(crate) mod hook;
+    pub(crate) mod late;
     pub(crate) mod os;
     pub(crate) mod phases;
     pub(crate) mod rows;

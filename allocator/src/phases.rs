@@ -1,7 +1,8 @@
 //! Named phases of the run. A block belongs to the phase of its birth.
 
-use core::sync::atomic::{AtomicU32, Ordering};
 use std::sync::Mutex;
+
+use crate::epochs::Epochs;
 
 /// A phase as it was entered.
 #[derive(Clone, Debug)]
@@ -10,10 +11,9 @@ pub(crate) struct Entered {
     pub(crate) start: u32,
 }
 
-/// The phases so far. The hook reads one number; the names are touched only
-/// by `phase()` and by a snapshot.
+/// The phases so far. The hook reads one number, in the stamp of
+/// [`Epochs`]; the names are touched only by `phase()` and by a snapshot.
 pub(crate) struct Phases {
-    current: AtomicU32,
     entered: Mutex<Vec<Entered>>,
 }
 
@@ -23,24 +23,13 @@ const MAX: usize = u16::MAX as usize;
 impl Phases {
     pub(crate) const fn new() -> Self {
         Phases {
-            current: AtomicU32::new(0),
             entered: Mutex::new(Vec::new()),
         }
     }
 
-    pub(crate) fn begin(&self) {
-        self.current.store(0, Ordering::Relaxed);
-    }
-
-    /// The current phase's number; 0 before the first.
-    #[inline(always)]
-    pub(crate) fn current(&self) -> u16 {
-        self.current.load(Ordering::Relaxed) as u16
-    }
-
     /// Enters a phase. A name that was entered before is entered anew, as a
     /// phase of its own. When all numbers are used the last phase goes on.
-    pub(crate) fn enter(&self, name: &str, now: u32) {
+    pub(crate) fn enter(&self, name: &str, now: u32, epochs: &Epochs) {
         let mut entered = self
             .entered
             .lock()
@@ -52,7 +41,7 @@ impl Phases {
             name: name.to_owned(),
             start: now,
         });
-        self.current.store(entered.len() as u32, Ordering::Relaxed);
+        epochs.set_phase(entered.len() as u16);
     }
 
     /// The phases entered so far; taken by the profiler's thread before the

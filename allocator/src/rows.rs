@@ -2,9 +2,9 @@
 //!
 //! ```text
 //!  row   tid, number, busy          who owns it, and the re-entry guard
-//!        active, spare, deferred    free slots (see slots.rs)
+//!        magazine, held, late       free slots (see slots.rs)
 //!        parked + a record          the block whose inner realloc is running
-//!        stacks, memo               the stack and the last walk
+//!        stacks, memo               the stack and the walks remembered
 //!        cache                      hash of a walk → context, direct-mapped
 //!        totals                     frees by context
 //! ```
@@ -20,7 +20,9 @@
 //! * `parked != 0` exactly while the row's thread runs an inner realloc; the
 //!   parked slot's own words are not read then, the copy beside it is;
 //! * `busy` is set while the row's thread is inside the profiler: its
-//!   allocations are not recorded then, its frees are, through `deferred`.
+//!   allocations are not recorded then, its frees are, through `late`;
+//! * `magazine[..held]` are free slots, each with the tick at which its block
+//!   died, if the slot says that this has not been counted yet.
 
 #![deny(
     clippy::unwrap_used,
@@ -31,18 +33,21 @@
 )]
 
 use core::cell::{Cell, UnsafeCell};
-use core::sync::atomic::{
-    AtomicBool, AtomicPtr, AtomicU16, AtomicU32, AtomicU64, Ordering, compiler_fence,
-};
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering, compiler_fence};
 
+use crate::epochs::{Epochs, Stamp};
+use crate::late::Late;
 use crate::os;
 use crate::shadow::map_new;
-use crate::slots::{BATCH, NONE, Record, Slab};
+use crate::slots::{BATCH, Record, Slab, Slot};
 use crate::threads::Threads;
 use crate::totals::ThreadTotals;
+use crate::unwind::memo::Memo;
 use crate::unwind::stacks::Stacks;
-use crate::unwind::walk::Memo;
 
+/// Free slots that a thread keeps: with two batches it neither gives nor takes
+/// at every turn when it goes up and down around a batch's end.
+const MAGAZINE: usize = 2 * BATCH;
 /// Contexts that a thread finds without the shared table. 1,024 × 16 bytes
 /// keep 95 % of the look-ups of the serde_json bench local.
 const CACHE: usize = 1024;
@@ -60,20 +65,22 @@ pub(crate) struct Cached {
 /// See the module's drawing. Only its owner touches the `Cell`s.
 #[repr(C, align(128))]
 pub(crate) struct Row {
+    /// The thread's number, shifted to its place in a record.
+    thread: AtomicU64,
     tid: AtomicU32,
-    pub(crate) number: AtomicU16,
     busy: AtomicBool,
-    active: Cell<u32>,
-    active_len: Cell<u32>,
-    spare: Cell<u32>,
+    /// Entries of the magazine in use.
+    held: AtomicU32,
     refills: Cell<u32>,
-    deferred: AtomicU32,
+    pub(crate) late: Late,
     /// Slot index + 1, or 0.
     pub(crate) parked: AtomicU32,
     pub(crate) parked_words: [AtomicU64; 3],
     /// Allocations that could not be recorded.
     pub(crate) lost: AtomicU64,
     pub(crate) stacks: Stacks,
+    /// Index (31..0) and death tick (63..32) of free slots, the last first used.
+    magazine: [AtomicU64; MAGAZINE],
     memo: UnsafeCell<Memo>,
     cache: [Cached; CACHE],
     pub(crate) totals: ThreadTotals,
@@ -105,6 +112,12 @@ impl Drop for Guard<'_> {
 }
 
 impl Row {
+    /// The thread's number, shifted to its place in a record.
+    #[inline(always)]
+    pub(crate) fn thread(&self) -> u64 {
+        self.thread.load(Ordering::Relaxed)
+    }
+
     /// Enters the profiler; none if the thread is inside already (a signal
     /// handler that allocates, or the profiler's own code).
     #[inline(always)]
@@ -117,97 +130,171 @@ impl Row {
         Some(Guard { row: self })
     }
 
-    /// A free slot to record a block in.
+    /// A free slot to record a block in. What it recorded before is added to
+    /// the totals first.
     #[inline(always)]
-    pub(crate) fn pop(&self, slab: &Slab, threads: &Threads) -> Option<u32> {
-        let index = self.active.get();
-        if index == NONE {
-            return self.pop_slow(slab, threads);
+    pub(crate) fn pop<'a>(
+        &self,
+        stamp: Stamp,
+        slab: &'a Slab,
+        late: &Late,
+        threads: &Threads,
+    ) -> Option<(u32, &'a Slot)> {
+        let Some(top) = self.held.load(Ordering::Relaxed).checked_sub(1) else {
+            return self.pop_slow(stamp, slab, late, threads);
+        };
+        let entry = self.magazine.get(top as usize)?.load(Ordering::Relaxed);
+        let slot = slab.slot(entry as u32)?;
+        let old = slot.load();
+        if stamp.in_cut() && old.epoch() == stamp.epoch() {
+            return self.pop_slow(stamp, slab, late, threads);
         }
-        self.active.set(slab.slot(index)?.next());
-        self.active_len.set(self.active_len.get().saturating_sub(1));
-        Some(index)
+        self.held.store(top, Ordering::Relaxed);
+        self.count(old, (entry >> 32) as u32);
+        Some((entry as u32, slot))
+    }
+
+    /// Adds the end of a free slot's block to the totals, unless that was done.
+    #[inline(always)]
+    fn count(&self, old: Record, died: u32) {
+        if old.size() != 0 {
+            let age = died.saturating_sub(old.birth());
+            self.totals.freed(old.context(), old.size(), age);
+        }
     }
 
     #[cold]
     #[inline(never)]
-    fn pop_slow(&self, slab: &Slab, threads: &Threads) -> Option<u32> {
-        self.drain_deferred(slab);
+    fn pop_slow<'a>(
+        &self,
+        stamp: Stamp,
+        slab: &'a Slab,
+        late: &Late,
+        threads: &Threads,
+    ) -> Option<(u32, &'a Slot)> {
         // A thread often gets its name after its first allocations.
         let refills = self.refills.get();
         if refills < 4 {
             self.refills.set(refills.wrapping_add(1));
-            threads.rename(self.number.load(Ordering::Relaxed));
+            threads.rename((self.thread() >> 48) as u16);
         }
-        let mut index = self.active.get();
-        if index == NONE {
-            index = self.spare.replace(NONE);
+        if stamp.in_cut() {
+            // Slots whose blocks were born in this cut wait for its end.
+            while let Some(top) = self.held.load(Ordering::Relaxed).checked_sub(1) {
+                let entry = self.magazine.get(top as usize)?.load(Ordering::Relaxed);
+                let old = slab.slot(entry as u32)?.load();
+                if old.size() == 0 || old.epoch() != stamp.epoch() {
+                    break;
+                }
+                self.held.store(top, Ordering::Relaxed);
+                self.late.push(entry as u32, (entry >> 32) as u32, slab);
+            }
+        } else {
+            self.drain(&self.late, slab, stamp);
+            self.drain(late, slab, stamp);
         }
-        if index == NONE {
-            index = slab.batch()?;
+        if self.held.load(Ordering::Relaxed) == 0 {
+            slab.take_batch(&mut |index| {
+                self.put(index, 0);
+                if let Some(slot) = slab.slot(index) {
+                    slot.prefetch();
+                }
+            });
         }
-        self.active.set(slab.slot(index)?.next());
-        self.active_len.set(BATCH.wrapping_sub(1));
-        Some(index)
+        let top = self.held.load(Ordering::Relaxed).checked_sub(1)?;
+        let entry = self.magazine.get(top as usize)?.load(Ordering::Relaxed);
+        let slot = slab.slot(entry as u32)?;
+        self.held.store(top, Ordering::Relaxed);
+        self.count(slot.load(), (entry >> 32) as u32);
+        Some((entry as u32, slot))
     }
 
-    /// Takes back a slot that records nothing any more.
     #[inline(always)]
-    pub(crate) fn push(&self, index: u32, slab: &Slab) {
-        let Some(slot) = slab.slot(index) else { return };
-        let len = self.active_len.get();
-        if len >= BATCH {
-            self.push_slow(slab);
+    fn put(&self, index: u32, died: u32) {
+        let held = self.held.load(Ordering::Relaxed);
+        if let Some(place) = self.magazine.get(held as usize) {
+            let entry = u64::from(index) | u64::from(died) << 32;
+            place.store(entry, Ordering::Relaxed);
+            self.held.store(held.wrapping_add(1), Ordering::Relaxed);
         }
-        slot.set_next(self.active.get());
-        self.active.set(index);
-        self.active_len.set(self.active_len.get().wrapping_add(1));
     }
 
+    /// Takes back a slot whose block died at `died`.
+    #[inline(always)]
+    pub(crate) fn push(&self, index: u32, died: u32, slab: &Slab, epochs: &Epochs) {
+        if self.held.load(Ordering::Relaxed) as usize >= MAGAZINE {
+            self.give_half(slab, epochs.stamp());
+        }
+        self.put(index, died);
+    }
+
+    /// Gives the older half of the magazine to all threads.
     #[cold]
     #[inline(never)]
-    fn push_slow(&self, slab: &Slab) {
-        let full = self.active.replace(NONE);
-        self.active_len.set(0);
-        let spare = self.spare.replace(full);
-        if spare != NONE {
-            slab.give_batch(spare);
-        }
-    }
-
-    /// Keeps a slot that was freed while the thread was inside the profiler.
-    /// May run in a signal handler on top of any line of this module.
-    #[cold]
-    pub(crate) fn defer(&self, index: u32, slab: &Slab) {
-        let Some(slot) = slab.slot(index) else { return };
-        let mut top = self.deferred.load(Ordering::Relaxed);
-        loop {
-            slot.set_next(top);
-            match self
-                .deferred
-                .compare_exchange(top, index, Ordering::AcqRel, Ordering::Acquire)
-            {
-                Ok(_) => return,
-                Err(now) => top = now,
+    fn give_half(&self, slab: &Slab, stamp: Stamp) {
+        let mut given = [0u32; BATCH];
+        let mut count = 0usize;
+        // They were freed long ago: all are asked for before the first is read.
+        for entry in self.magazine.iter().take(BATCH) {
+            if let Some(slot) = slab.slot(entry.load(Ordering::Relaxed) as u32) {
+                slot.prefetch();
             }
         }
+        for entry in self.magazine.iter().take(BATCH) {
+            let entry = entry.load(Ordering::Relaxed);
+            let (index, died) = (entry as u32, (entry >> 32) as u32);
+            let Some(slot) = slab.slot(index) else {
+                continue;
+            };
+            let old = slot.load();
+            if stamp.in_cut() && old.size() != 0 && old.epoch() == stamp.epoch() {
+                self.late.push(index, died, slab);
+                continue;
+            }
+            self.count(old, died);
+            slot.set_counted();
+            if let Some(place) = given.get_mut(count) {
+                *place = index;
+                count = count.wrapping_add(1);
+            }
+        }
+        for (i, entry) in self.magazine.iter().skip(BATCH).enumerate() {
+            if let Some(place) = self.magazine.get(i) {
+                place.store(entry.load(Ordering::Relaxed), Ordering::Relaxed);
+            }
+        }
+        let rest = (self.held.load(Ordering::Relaxed) as usize).saturating_sub(BATCH);
+        self.held.store(rest as u32, Ordering::Relaxed);
+        slab.give_batch(given.get(..count).unwrap_or(&[]));
     }
 
-    /// Puts the deferred slots into the free lists.
-    pub(crate) fn drain_deferred(&self, slab: &Slab) {
-        let mut index = self.deferred.swap(NONE, Ordering::AcqRel);
-        while index != NONE {
-            let Some(slot) = slab.slot(index) else { return };
-            let next = slot.next();
-            self.push(index, slab);
-            index = next;
+    /// Puts the slots of a late list into the magazine.
+    pub(crate) fn drain(&self, late: &Late, slab: &Slab, stamp: Stamp) {
+        if late.is_empty() || stamp.in_cut() {
+            return;
         }
+        for (index, died) in late.take(slab) {
+            if self.held.load(Ordering::Relaxed) as usize >= MAGAZINE {
+                self.give_half(slab, stamp);
+            }
+            self.put(index, died);
+        }
+    }
+
+    /// The free slots of the magazine and when their blocks died, for a
+    /// snapshot of frozen tables.
+    pub(crate) fn magazine(&self) -> impl Iterator<Item = (u32, u32)> {
+        let held = (self.held.load(Ordering::Relaxed) as usize).min(MAGAZINE);
+        self.magazine.iter().take(held).map(|entry| {
+            let entry = entry.load(Ordering::Relaxed);
+            (entry as u32, (entry >> 32) as u32)
+        })
     }
 
     /// Keeps the record of a block while its inner realloc runs.
     #[inline(always)]
-    pub(crate) fn park(&self, index: u32, record: &Record) {
-        for (to, from) in self.parked_words.iter().zip(record.words()) {
+    pub(crate) fn park(&self, index: u32, record: Record) {
+        for (to, from) in self.parked_words.iter().zip(record.0) {
             to.store(from, Ordering::Relaxed);
         }
         self.parked.store(index.wrapping_add(1), Ordering::Release);
@@ -224,7 +311,7 @@ impl Row {
         let index = self.parked.load(Ordering::Acquire).checked_sub(1)?;
         let [a, b, c] = &self.parked_words;
         let words = [a, b, c].map(|w| w.load(Ordering::Relaxed));
-        Some((index, Record::from_words(words)))
+        Some((index, Record(words)))
     }
 
     /// The context last found for a walk of this hash.
@@ -256,7 +343,8 @@ impl Row {
     }
 
     fn take_over(&self, tid: u32, threads: &Threads, sp: u64) {
-        self.number.store(threads.enter(tid), Ordering::Relaxed);
+        let number = u64::from(threads.enter(tid));
+        self.thread.store(number << 48, Ordering::Relaxed);
         self.refills.set(0);
         // The former owner cannot have died inside an inner realloc and gone on.
         self.parked.store(0, Ordering::Relaxed);
@@ -331,9 +419,6 @@ impl Rows {
         // SAFETY: zeroed memory is a valid `Row` (all its fields are integers
         // and pointers in cells), and nobody else has seen it.
         let fresh = unsafe { &*row };
-        fresh.active.set(NONE);
-        fresh.spare.set(NONE);
-        fresh.deferred.store(NONE, Ordering::Relaxed);
         fresh.tid.store(tid, Ordering::Relaxed);
         fresh.take_over(tid, threads, sp);
         self.rows.get(at)?.store(row, Ordering::Release);

@@ -81,7 +81,7 @@
 //!                                  the differences
 //! blocks.serial*                   the low halves (slots) as zigzag varints of
 //!                                  wrapping 32-bit differences, then the high
-//!                                  halves (reuse counts) as varints
+//!                                  halves (epochs) as varints
 //! frame_lines*                     zigzag varints of wrapping 32-bit differences
 //! ```
 //!

@@ -28,7 +28,7 @@ use endler_snapshot::{Cut, Nanos};
 use super::extract::{self, Gathered};
 use super::{figures, notes};
 use crate::freeze_types::{Cost, Error, Options, Work};
-use crate::hook::{self, RECORDER};
+use crate::hook::{self, PHASES, RECORDER};
 use crate::state::{self, EXACT};
 use crate::{clock, copy_arena, os};
 
@@ -95,7 +95,7 @@ fn gather(options: &Options) -> Gathered {
         pid: os::process_id(),
         taken: Nanos(u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)),
         sequence: options.sequence,
-        phases: RECORDER.phases.list(),
+        phases: PHASES.list(),
         notes: notes::take(os::thread_id()),
         resident: figures::resident(),
         process_name: text("/proc/self/comm").trim_end_matches('\n').to_owned(),
@@ -137,8 +137,10 @@ fn copied(options: &Options, budget: u64, gathered: &Gathered, work: &mut Work<'
     let before = clock::nanos(libc::CLOCK_MONOTONIC);
     let flags = libc::CLONE_PIDFD as u64;
     let args = [flags, 0, (&raw mut pidfd) as u64, 0, 0, 0];
-    // SAFETY: a clone without shared memory, whose copy calls only `run`.
-    let pid = unsafe { os::syscall(libc::SYS_clone, args) };
+    let pid = RECORDER.epochs.cut(RECORDER.start.tick(), || {
+        // SAFETY: a clone without shared memory, whose copy calls only `run`.
+        unsafe { os::syscall(libc::SYS_clone, args) }
+    });
     if pid == 0 {
         state::set(state::COPY);
         let held = Nanos(clock::nanos(libc::CLOCK_MONOTONIC).saturating_sub(before));

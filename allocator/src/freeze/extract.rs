@@ -22,6 +22,7 @@ use crate::os;
 use crate::phases::Entered;
 use crate::slots::Record;
 use crate::threads::SHARED;
+use crate::totals::Counts;
 use crate::unwind::objects::Record as Object;
 use crate::unwind::walk::INTERRUPTED;
 
@@ -150,21 +151,26 @@ fn blocks(recorder: &Recorder, image: &Image) -> Blocks {
     let mut blocks = Blocks::default();
     let (threads, phases) = (image.threads.len(), image.phases.len());
     let known_contexts = recorder.contexts.len();
-    let add = |blocks: &mut Blocks, index: u32, record: &Record| {
-        let context = record.context as usize;
+    let add = |blocks: &mut Blocks, index: u32, record: Record| {
+        let context = record.context() as usize;
         let within = |n: u16, len: usize| if usize::from(n) < len { n } else { 0 };
-        blocks.addr.push(Addr(record.addr));
-        blocks.size.push(Bytes(record.size));
+        blocks.addr.push(Addr(record.addr()));
+        blocks.size.push(Bytes(record.size()));
         // A racing image may see ids that were made after its tables were read.
         blocks.context.push(ContextId(if context < known_contexts {
-            record.context
+            record.context()
         } else {
             0
         }));
-        blocks.born.push(Tick(record.birth));
-        blocks.serial.push(Serial(recorder.slab.serial(index)));
-        blocks.thread.push(ThreadId(within(record.thread, threads)));
-        blocks.phase.push(PhaseId(within(record.phase, phases)));
+        blocks.born.push(Tick(record.birth()));
+        let epoch = recorder.epochs.whole(record.epoch(), record.birth());
+        blocks
+            .serial
+            .push(Serial(u64::from(epoch) << 32 | u64::from(index)));
+        blocks
+            .thread
+            .push(ThreadId(within(record.thread(), threads)));
+        blocks.phase.push(PhaseId(within(record.phase(), phases)));
     };
     // Parked first: in a racing image a block may be unparked meanwhile, and
     // is then found in the shadow under the same slot.
@@ -180,11 +186,11 @@ fn blocks(recorder: &Recorder, image: &Image) -> Blocks {
         };
         let record = slot.load();
         let still = recorder.shadow.get(addr).and_then(|entry| entry.load()) == Some(index);
-        if record.addr == addr && still {
+        if record.addr() == addr && still {
             if parked.contains_key(&index) {
                 seen.push(index);
             }
-            add(&mut blocks, index, &record);
+            add(&mut blocks, index, record);
         }
     });
     sort(&mut blocks);
@@ -192,21 +198,21 @@ fn blocks(recorder: &Recorder, image: &Image) -> Blocks {
     // another's already: then the block is left out, for its new one is unknown.
     let mut placed: Vec<(u32, Record)> = Vec::new();
     for (index, record) in &parked {
-        let end = record.addr + record.size.max(1);
-        let next = blocks.addr.partition_point(|a| a.0 < record.addr);
+        let (start, end) = (record.addr(), record.addr() + record.size().max(1));
+        let next = blocks.addr.partition_point(|a| a.0 < start);
         let taken = blocks.addr.get(next).is_some_and(|a| a.0 < end)
             || next
                 .checked_sub(1)
-                .is_some_and(|i| blocks.addr[i].0 + blocks.size[i].0 > record.addr)
+                .is_some_and(|i| blocks.addr[i].0 + blocks.size[i].0 > start)
             || placed
                 .iter()
-                .any(|(_, p)| p.addr < end && record.addr < p.addr + p.size.max(1));
+                .any(|(_, p)| p.addr() < end && start < p.addr() + p.size().max(1));
         if !seen.contains(index) && !taken {
             placed.push((*index, *record));
         }
     }
     for (index, record) in &placed {
-        add(&mut blocks, *index, record);
+        add(&mut blocks, *index, *record);
     }
     sort(&mut blocks);
     blocks
@@ -291,23 +297,47 @@ fn contexts(recorder: &Recorder, modules: &[&Object], image: &mut Image) {
     image.stacks = trie;
 }
 
+/// What was freed and moved at each context: what the rows have counted, and
+/// the free slots whose blocks' ends nobody has counted yet (slots.rs).
 fn totals(recorder: &Recorder, contexts: usize) -> Vec<Totals> {
     use std::sync::atomic::Ordering::Relaxed;
     let mut totals = vec![Totals::default(); contexts];
+    let mut add = |context: usize, counts: &Counts| {
+        let Some(total) = totals.get_mut(context) else {
+            return;
+        };
+        let (freed, long) = (counts.freed.load(Relaxed), &counts.long);
+        total.freed += freed;
+        total.freed_bytes.0 += counts.freed_bytes.load(Relaxed);
+        total.moved += counts.moved.load(Relaxed);
+        total.moved_bytes.0 += counts.moved_bytes.load(Relaxed);
+        total.lifetime_ticks += counts.lifetime_ticks.load(Relaxed);
+        let mut short = freed;
+        let [shortest, longer @ ..] = &mut total.lifetimes;
+        for (sum, count) in longer.iter_mut().zip(long) {
+            let count = count.load(Relaxed);
+            *sum = sum.saturating_add(count);
+            short = short.saturating_sub(u64::from(count));
+        }
+        *shortest = shortest.saturating_add(u32::try_from(short).unwrap_or(u32::MAX));
+    };
     for row in recorder.rows.iter() {
-        row.totals.for_each(|context, counts| {
-            let Some(total) = totals.get_mut(context) else {
-                return;
-            };
-            total.freed += counts.freed.load(Relaxed);
-            total.freed_bytes.0 += counts.freed_bytes.load(Relaxed);
-            total.moved += counts.moved.load(Relaxed);
-            total.moved_bytes.0 += counts.moved_bytes.load(Relaxed);
-            total.lifetime_ticks += counts.lifetime_ticks.load(Relaxed);
-            for (sum, count) in total.lifetimes.iter_mut().zip(&counts.lifetimes) {
-                *sum = sum.saturating_add(count.load(Relaxed));
-            }
-        });
+        row.totals.for_each(&mut add);
     }
+    let uncounted = |(index, died): (u32, u32)| {
+        let Some(old) = recorder.slab.slot(index).map(|slot| slot.load()) else {
+            return;
+        };
+        if old.size() != 0 {
+            let counts = Counts::default();
+            counts.add_freed(old.size(), died.saturating_sub(old.birth()));
+            add(old.context() as usize, &counts);
+        }
+    };
+    let slab = &recorder.slab;
+    let rows = recorder.rows.iter();
+    rows.flat_map(|row| row.magazine().chain(row.late.look(slab)))
+        .chain(recorder.late.look(slab))
+        .for_each(uncounted);
     totals
 }

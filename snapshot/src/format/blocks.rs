@@ -104,7 +104,7 @@ fn take_addresses(rows: &mut [Addr], from: &mut Plain<'_>) -> Result<(), Bad> {
 }
 
 /// Slots are given out in order while a heap grows, so neighbours differ
-/// little; reuse counts are small and mostly alike.
+/// little; epochs are small and mostly alike.
 fn put_serials(rows: &[Serial], out: &mut Vec<u8>) {
     put_differences(rows.iter().map(|serial| serial.0 as u32), out);
     for serial in rows {

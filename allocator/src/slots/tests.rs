@@ -1,0 +1,55 @@
+//! Slots, batches and records against what was put in.
+
+use super::*;
+
+#[test]
+fn batches_hold_what_was_given() {
+    let slab = Slab::new();
+    let mut fresh = Vec::new();
+    for _ in 0..3 {
+        assert!(slab.take_batch(&mut |index| fresh.push(index)));
+    }
+    assert_eq!(fresh.len(), 3 * BATCH);
+    for len in [1, 2, 3, 4, 5, 7, 127, 128] {
+        slab.give_batch(&fresh[..len]);
+        slab.give_batch(&fresh[128..128 + len]);
+        for given in [&fresh[128..128 + len], &fresh[..len]] {
+            let mut taken = Vec::new();
+            assert!(slab.take_batch(&mut |index| taken.push(index)));
+            taken.sort_unstable();
+            let mut given = given.to_vec();
+            given.sort_unstable();
+            assert_eq!(taken, given, "{len} slots");
+        }
+    }
+    let mut more = Vec::new();
+    assert!(slab.take_batch(&mut |index| more.push(index)));
+    assert!(more.iter().all(|index| !fresh.contains(index)));
+}
+
+#[test]
+fn a_record_is_what_it_was_made_of() {
+    let stamp = Stamp::of(0xabcd, 0x3ff);
+    let thread = 0xfffe << 48;
+    let record = Record::new(
+        0x7fff_ffff_fff0,
+        1 << 47,
+        thread,
+        stamp,
+        0x3f_ffff,
+        u32::MAX,
+    );
+    let check = |r: Record| {
+        assert_eq!((r.thread(), r.phase(), r.epoch()), (0xfffe, 0xabcd, 0x3ff));
+        assert_eq!(r.birth(), u32::MAX);
+    };
+    check(record);
+    assert_eq!((record.addr(), record.size()), (0x7fff_ffff_fff0, 1 << 47));
+    assert_eq!(record.context(), 0x3f_ffff);
+    let moved = record.moved(0x1000, 3).with_context(5);
+    check(moved);
+    assert_eq!(
+        (moved.addr(), moved.size(), moved.context()),
+        (0x1000, 3, 5)
+    );
+}
