@@ -53,6 +53,66 @@ impl<A: GlobalAlloc> Heap<A> {
         Heap { inner, mode }
     }
 
+    // The four below stand apart so that the calls themselves save no register
+    // and make no room on the stack when they only forward.
+
+    #[inline(never)]
+    unsafe fn alloc_on(&self, layout: Layout, state: u8) -> *mut u8 {
+        if state != state::EXACT {
+            // SAFETY: the caller's contract.
+            return unsafe { self.alloc_slow(layout, state) };
+        }
+        // SAFETY: the caller's contract.
+        let block = unsafe { self.inner.alloc(layout) };
+        if !block.is_null() {
+            hook::insert(block, layout.size());
+        }
+        block
+    }
+
+    #[inline(never)]
+    unsafe fn dealloc_on(&self, block: *mut u8, layout: Layout, state: u8) {
+        if state != state::EXACT {
+            // SAFETY: the caller's contract.
+            return unsafe { self.dealloc_slow(block, layout, state) };
+        }
+        hook::remove(block);
+        // SAFETY: the caller's contract.
+        unsafe { self.inner.dealloc(block, layout) }
+    }
+
+    #[inline(never)]
+    unsafe fn alloc_zeroed_on(&self, layout: Layout, state: u8) -> *mut u8 {
+        if state != state::EXACT {
+            // SAFETY: the caller's contract.
+            return unsafe { self.alloc_zeroed_slow(layout, state) };
+        }
+        // SAFETY: the caller's contract.
+        let block = unsafe { self.inner.alloc_zeroed(layout) };
+        if !block.is_null() {
+            hook::insert(block, layout.size());
+        }
+        block
+    }
+
+    #[inline(never)]
+    unsafe fn realloc_on(&self, block: *mut u8, layout: Layout, size: usize, state: u8) -> *mut u8 {
+        if state != state::EXACT {
+            // SAFETY: the caller's contract.
+            return unsafe { self.realloc_slow(block, layout, size, state) };
+        }
+        let parked = hook::park(block);
+        // SAFETY: the caller's contract.
+        let grown = unsafe { self.inner.realloc(block, layout, size) };
+        match (parked, grown.is_null()) {
+            (Some(parked), false) => hook::moved(parked, grown, size),
+            (Some(parked), true) => hook::put_back(parked),
+            (None, false) => hook::insert(grown, size),
+            (None, true) => {}
+        }
+        grown
+    }
+
     #[cold]
     #[inline(never)]
     unsafe fn alloc_slow(&self, layout: Layout, state: u8) -> *mut u8 {
@@ -119,77 +179,44 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for Heap<A> {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let state = state::now();
-        if state == state::EXACT {
-            // SAFETY: the caller's contract.
-            let block = unsafe { self.inner.alloc(layout) };
-            if !block.is_null() {
-                hook::insert(block, layout.size());
-            }
-            return block;
-        }
         if state == state::OFF {
             // SAFETY: the caller's contract.
             return unsafe { self.inner.alloc(layout) };
         }
         // SAFETY: the caller's contract.
-        unsafe { self.alloc_slow(layout, state) }
+        unsafe { self.alloc_on(layout, state) }
     }
 
     #[inline]
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
         let state = state::now();
-        if state == state::EXACT {
-            hook::remove(block);
-            // SAFETY: the caller's contract.
-            return unsafe { self.inner.dealloc(block, layout) };
-        }
         if state == state::OFF {
             // SAFETY: the caller's contract.
             return unsafe { self.inner.dealloc(block, layout) };
         }
         // SAFETY: the caller's contract.
-        unsafe { self.dealloc_slow(block, layout, state) }
+        unsafe { self.dealloc_on(block, layout, state) }
     }
 
     #[inline]
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         let state = state::now();
-        if state == state::EXACT {
-            // SAFETY: the caller's contract.
-            let block = unsafe { self.inner.alloc_zeroed(layout) };
-            if !block.is_null() {
-                hook::insert(block, layout.size());
-            }
-            return block;
-        }
         if state == state::OFF {
             // SAFETY: the caller's contract.
             return unsafe { self.inner.alloc_zeroed(layout) };
         }
         // SAFETY: the caller's contract.
-        unsafe { self.alloc_zeroed_slow(layout, state) }
+        unsafe { self.alloc_zeroed_on(layout, state) }
     }
 
     #[inline]
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         let state = state::now();
-        if state == state::EXACT {
-            let parked = hook::park(block);
-            // SAFETY: the caller's contract.
-            let grown = unsafe { self.inner.realloc(block, layout, size) };
-            match (parked, grown.is_null()) {
-                (Some(parked), false) => hook::moved(parked, grown, size),
-                (Some(parked), true) => hook::put_back(parked),
-                (None, false) => hook::insert(grown, size),
-                (None, true) => {}
-            }
-            return grown;
-        }
         if state == state::OFF {
             // SAFETY: the caller's contract.
             return unsafe { self.inner.realloc(block, layout, size) };
         }
         // SAFETY: the caller's contract.
-        unsafe { self.realloc_slow(block, layout, size, state) }
+        unsafe { self.realloc_on(block, layout, size, state) }
     }
 }
