@@ -17,15 +17,21 @@ pub(crate) const EXACT: u8 = Mode::Exact as u8;
 /// This process is a copy that the profiler made: memory comes from its arena.
 pub(crate) const COPY: u8 = 3;
 
-static STATE: AtomicU8 = AtomicU8::new(UNDECIDED);
+/// Cache lines of its own: every operation of every thread reads it, and what
+/// the linker puts beside it (the lock of standard output, say) may be written
+/// often. Two lines, since processors fetch pairs.
+#[repr(align(128))]
+struct Apart(AtomicU8);
+
+static STATE: Apart = Apart(AtomicU8::new(UNDECIDED));
 
 #[inline(always)]
 pub(crate) fn now() -> u8 {
-    STATE.load(Ordering::Relaxed)
+    STATE.0.load(Ordering::Relaxed)
 }
 
 pub(crate) fn set(state: u8) {
-    STATE.store(state, Ordering::SeqCst);
+    STATE.0.store(state, Ordering::SeqCst);
 }
 
 /// What `ENDLER` says.
