@@ -154,22 +154,27 @@ struct Chunk {
 
 type Chunks = [AtomicPtr<Chunk>; MAX_CHUNKS];
 
+/// Lines of their own for a word that threads write: what lies beside it they
+/// read at every operation. (Two lines, since processors fetch pairs.)
+#[repr(align(128))]
+struct Apart(AtomicU64);
+
 /// All slots, and the shared stack of free batches.
 pub(crate) struct Slab {
     chunks: AtomicPtr<Chunks>,
     /// First index never used.
-    fresh: AtomicU64,
+    fresh: Apart,
     /// Top of the shared stack: tag (63..32, against the ABA problem), first
     /// slot of the batch plus one (31..0, 0 for empty).
-    batches: AtomicU64,
+    batches: Apart,
 }
 
 impl Slab {
     pub(crate) const fn new() -> Self {
         Slab {
             chunks: AtomicPtr::new(core::ptr::null_mut()),
-            fresh: AtomicU64::new(0),
-            batches: AtomicU64::new(0),
+            fresh: Apart(AtomicU64::new(0)),
+            batches: Apart(AtomicU64::new(0)),
         }
     }
 
@@ -222,16 +227,18 @@ impl Slab {
     #[cold]
     #[inline(never)]
     pub(crate) fn batch(&self) -> Option<u32> {
-        let mut top = self.batches.load(Ordering::Acquire);
+        let mut top = self.batches.0.load(Ordering::Acquire);
         while let Some(first) = (top as u32).checked_sub(1) {
             // The batch may be taken by another thread between these lines; its
             // slot stays mapped, and the tag makes the exchange fail then.
             let below = self.slot(first)?.next_batch();
             let next = (top >> 32).wrapping_add(1) << 32 | u64::from(below);
-            match self
-                .batches
-                .compare_exchange_weak(top, next, Ordering::AcqRel, Ordering::Acquire)
-            {
+            match self.batches.0.compare_exchange_weak(
+                top,
+                next,
+                Ordering::AcqRel,
+                Ordering::Acquire,
+            ) {
                 Ok(_) => return Some(first),
                 Err(now) => top = now,
             }
@@ -240,7 +247,7 @@ impl Slab {
     }
 
     fn fresh_batch(&self) -> Option<u32> {
-        let first = self.fresh.load(Ordering::Relaxed);
+        let first = self.fresh.0.load(Ordering::Relaxed);
         if first >= LAST_BATCH {
             return None;
         }
@@ -248,7 +255,7 @@ impl Slab {
         // SAFETY: once set, the directory stays mapped; it holds atomics only.
         let chunks: &Chunks = unsafe { &*install(&self.chunks)? };
         install(chunks.get((first >> 16) as usize)?)?;
-        let first = self.fresh.fetch_add(u64::from(BATCH), Ordering::AcqRel);
+        let first = self.fresh.0.fetch_add(u64::from(BATCH), Ordering::AcqRel);
         if first >= LAST_BATCH {
             return None;
         }
@@ -271,14 +278,16 @@ impl Slab {
     #[inline(never)]
     pub(crate) fn give_batch(&self, first: u32) {
         let Some(slot) = self.slot(first) else { return };
-        let mut top = self.batches.load(Ordering::Acquire);
+        let mut top = self.batches.0.load(Ordering::Acquire);
         loop {
             slot.set_next_batch(top as u32);
             let next = (top >> 32).wrapping_add(1) << 32 | u64::from(first.wrapping_add(1));
-            match self
-                .batches
-                .compare_exchange_weak(top, next, Ordering::AcqRel, Ordering::Acquire)
-            {
+            match self.batches.0.compare_exchange_weak(
+                top,
+                next,
+                Ordering::AcqRel,
+                Ordering::Acquire,
+            ) {
                 Ok(_) => return,
                 Err(now) => top = now,
             }

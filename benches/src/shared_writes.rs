@@ -76,7 +76,8 @@
 //! endler adds are pairs of blocks 64 to 256 bytes apart that two threads
 //! allocate and free at the same time.
 //!
-//! *The fixed words.* What each operation reads of the process-wide structs
-//! (directories of the shadow, the slots and the rules, the mode, the phase, the
-//! start) must lie on lines that are not written. A written word beside them costs every
-//! thread a miss at its next operation, however seldom it is written.
+//! *The fixed words.* Each operation reads words of the process-wide structs:
+//! the directories of the shadow, the slots and the rules, the mode, the phase,
+//! the start. A written word in their lines would cost every thread a miss at
+//! its next operation, however seldom it is written. So `batches`, `fresh` and
+//! the mode stand in lines of their own (two, since processors fetch pairs).
