@@ -28,11 +28,15 @@ pub(crate) fn measure(programs: &Programs, rounds: u32, pages: u32) -> Result<Ve
     ];
     // For each contender: phases, whole process.
     let mut seconds = [const { [const { Vec::new() }; 2] }; 3];
-    for _ in 0..rounds {
-        for ((_, program, mode), seconds) in contenders.iter().zip(&mut seconds) {
+    for round in 0..rounds as usize {
+        // Each is the first of a round in turn: the first one reads the site
+        // from further away.
+        for turn in 0..contenders.len() {
+            let at = (round + turn) % contenders.len();
+            let (_, program, mode) = contenders[at];
             let (phases, whole) = crawl(program, &site, &dumps, pages, mode)?;
-            seconds[0].push(phases);
-            seconds[1].push(whole);
+            seconds[at][0].push(phases);
+            seconds[at][1].push(whole);
         }
     }
     let _ = std::fs::remove_dir_all(&dumps);

@@ -149,6 +149,7 @@ fn measure(args: &Args) -> Result<(), String> {
         }
     }
     print!("{}", text::second_thread(&results));
+    print!("{}", text::shares(&results));
     if args.wants("crawl") {
         let rows = crawl::measure(&programs, rounds, args.size(12_000, 800))?;
         for of_one in rows.chunk_by(|a, b| a.workload == b.workload) {

@@ -1,6 +1,6 @@
 //! The tables on standard output.
 
-use crate::contenders::NONE;
+use crate::contenders::{EXACT, NONE};
 use crate::results::{Instructions, Memory, Results, Snapshot, Spread, Timed};
 use crate::times::WORKLOADS;
 
@@ -77,6 +77,37 @@ pub(crate) fn second_thread(results: &Results) -> String {
     }
     let head = "\n2 threads' time through 1 thread's, each doing the same amount\n";
     format!("{head}{}", rows.concat())
+}
+
+/// How much of what a peer adds endler adds: what is beyond a ratio of 1.
+pub(crate) fn shares(results: &Results) -> String {
+    let mut text = String::new();
+    for (workload, _) in WORKLOADS {
+        let beyond = |profiler: &str, inner: &str, frame_pointers: bool| {
+            let rows = &results.times;
+            let row = rows.iter().find(|row| {
+                (row.workload.as_str(), row.profiler.as_str()) == (workload, profiler)
+                    && (row.inner.as_str(), row.frame_pointers) == (inner, frame_pointers)
+            })?;
+            Some(row.ratio?.median - 1.0)
+        };
+        for (peer, inner, frame_pointers) in [
+            ("heapscope", "glibc", true),
+            ("dhat-rs", "glibc", false),
+            ("jemalloc prof exact", "jemalloc", false),
+        ] {
+            let own = beyond(EXACT, inner, frame_pointers);
+            let (Some(own), Some(other)) = (own, beyond(peer, inner, frame_pointers)) else {
+                continue;
+            };
+            let what = format!("{workload}: of what {peer} adds");
+            text.push_str(&format!("  {what:<50}{:>8.1} %\n", own / other * 100.0));
+        }
+    }
+    if text.is_empty() {
+        return text;
+    }
+    format!("\nwhat endler adds, in the same build\n{text}")
 }
 
 pub(crate) fn memory(rows: &[Memory]) -> String {
