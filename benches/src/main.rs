@@ -140,8 +140,19 @@ fn measure(args: &Args) -> Result<(), String> {
     eprintln!("building the programs …");
     programs.build()?;
     let contenders = contenders::all();
+    // What needs the toolchain's documentation is left out where there is none.
+    let missing = times::documentation().err();
+    let wants = |name: &str| {
+        let why = missing
+            .as_ref()
+            .filter(|_| ["html", "crawl"].contains(&name));
+        if let (true, Some(why)) = (args.wants(name), why) {
+            println!("\n{name}: not measured: {why}");
+        }
+        args.wants(name) && why.is_none()
+    };
     for (workload, _) in times::WORKLOADS {
-        if args.wants(workload) {
+        if wants(workload) {
             let divide = args.size(1, 10);
             let rows = times::measure(&programs, &contenders, workload, rounds, divide)?;
             print!("{}", text::times(workload, &rows));
@@ -150,7 +161,7 @@ fn measure(args: &Args) -> Result<(), String> {
     }
     print!("{}", text::second_thread(&results));
     print!("{}", text::shares(&results));
-    if args.wants("crawl") {
+    if wants("crawl") {
         let rows = crawl::measure(&programs, rounds, args.size(12_000, 800))?;
         for of_one in rows.chunk_by(|a, b| a.workload == b.workload) {
             print!("{}", text::times(&of_one[0].workload, of_one));
