@@ -54,6 +54,8 @@ use server::Server;
 use site::Site;
 use spiders::Spiders;
 
+// `benches/` measures the crawl without endler as well.
+#[cfg(not(crawl_alone))]
 #[global_allocator]
 static HEAP: endler::Heap = endler::Heap::system();
 
@@ -140,5 +142,5 @@ async fn run(args: Args) -> Result<(), Box<dyn Error>> {
 }
 
 fn say(phase: &str, began: Instant, text: &str) {
-    println!("{phase:<6} {:5.1} s  {text}", began.elapsed().as_secs_f64());
+    println!("{phase:<6} {:6.2} s  {text}", began.elapsed().as_secs_f64());
 }

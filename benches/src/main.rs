@@ -1,18 +1,98 @@
-//! What endler costs: `cargo run --release -p endler-benches`.
+//! What endler costs beside its peers, measured in one run.
 //!
-//! Each figure is a whole process. In one round every allocator runs once, one
-//! after the other, so that a change of the machine's speed meets all alike;
-//! the ratio is formed within a round, and the median of the rounds is told.
+//! ```text
+//! cargo run --release -p endler-benches                 measure all: tables, benches/results.json
+//! cargo run --release -p endler-benches -- --quick      a small run that shows that all works
+//! cargo run --release -p endler-benches -- --only json,snapshot
+//! cargo run --release -p endler-benches -- plot         benches/results.svg
+//! cargo run --release -p endler-benches -- table        the README's tables, in Markdown
+//! ```
+//!
+//! The programs that are measured stand in `benches/programs`, a package outside
+//! the workspace, which the driver builds. The results file is described in
+//! [`results`]; why no shared cache line is written per operation, in
+//! [`shared_writes`].
 
-use std::io::Write;
+mod contenders;
+mod crawl;
+mod instructions;
+mod machine;
+mod markdown;
+mod memory;
+mod plot;
+mod programs;
+mod results;
+mod shared_writes;
+mod snapshot;
+mod text;
+mod times;
+
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 
-const ROUNDS: usize = 5;
-const INNER: [&str; 3] = ["glibc", "jemalloc", "mimalloc"];
+use clap::builder::PossibleValuesParser;
+use clap::{Parser, Subcommand};
+
+use programs::Programs;
+use results::Results;
+
+/// Measures what endler costs beside its peers
+#[derive(Parser)]
+struct Args {
+    #[command(subcommand)]
+    command: Option<Command>,
+
+    /// How often everything is measured; medians are told
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    rounds: u32,
+
+    /// Measure these alone: json, churn, html, thread, threads, bursts, crawl,
+    /// memory, instructions, snapshot
+    #[arg(long, value_name = "NAME", value_delimiter = ',', value_parser = names())]
+    only: Vec<String>,
+
+    /// One round of small inputs, to see that everything works
+    #[arg(long)]
+    quick: bool,
+
+    /// The results file. A run with `--only` or `--quick` writes none unless
+    /// this is given [default: benches/results.json]
+    #[arg(long, value_name = "FILE", global = true)]
+    results: Option<PathBuf>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Draw the results file, as an SVG beside it
+    Plot,
+    /// Print the results file as Markdown tables
+    Table,
+}
+
+/// Sections that are no workload of [`times`].
+const SECTIONS: [&str; 4] = ["crawl", "memory", "instructions", "snapshot"];
+
+fn names() -> PossibleValuesParser {
+    let workloads = times::WORKLOADS.iter().map(|(name, _)| *name);
+    PossibleValuesParser::new(workloads.chain(SECTIONS))
+}
 
 fn main() -> ExitCode {
-    match measure() {
+    let args = Args::parse();
+    let done = match args.command {
+        None => measure(&args),
+        Some(Command::Plot) => {
+            let file = args.file();
+            let picture = file.with_extension("svg");
+            Results::read(&file)
+                .and_then(|results| plot::draw(&results, &picture))
+                .map(|()| println!("{}", picture.display()))
+        }
+        Some(Command::Table) => {
+            Results::read(&args.file()).map(|results| print!("{}", markdown::tables(&results)))
+        }
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => {
             eprintln!("endler-benches: {why}");
@@ -21,75 +101,101 @@ fn main() -> ExitCode {
     }
 }
 
-fn measure() -> Result<(), String> {
-    let programs = build()?;
-    let program = |name: &str| programs.join(name);
-    println!("wall time as a ratio to the inner allocator alone, median of {ROUNDS} rounds");
+impl Args {
+    fn file(&self) -> PathBuf {
+        let default = || Path::new(env!("CARGO_MANIFEST_DIR")).join("results.json");
+        self.results.clone().unwrap_or_else(default)
+    }
+
+    fn wants(&self, name: &str) -> bool {
+        self.only.is_empty() || self.only.iter().any(|only| only == name)
+    }
+
+    /// A full figure, or the quick one.
+    fn size(&self, full: u32, quick: u32) -> u32 {
+        if self.quick { quick } else { full }
+    }
+}
+
+fn measure(args: &Args) -> Result<(), String> {
+    let rounds = if args.quick { 1 } else { args.rounds };
+    let mut results = Results {
+        schema: results::SCHEMA,
+        date: machine::date(),
+        commit: machine::commit(),
+        rounds,
+        quick: args.quick,
+        machine: machine::machine(),
+        versions: machine::versions(),
+        ..Results::default()
+    };
+    let of = &results.machine;
     println!(
-        "{:<10}{:<10}{:>10}{:>10}{:>10}",
-        "workload", "inner", "alone, s", "off", "exact"
+        "{}, {} cores, Linux {}, {}",
+        of.cpu, of.cores, of.kernel, of.rustc
     );
-    for workload in endler_benches::WORKLOADS {
-        for inner in INNER {
-            let recorded = program(&format!("{inner}_endler"));
-            let (mut alone, mut off, mut exact) = (Vec::new(), Vec::new(), Vec::new());
-            for _ in 0..ROUNDS {
-                let base = figure(&program(inner), &[workload], "off")?;
-                alone.push(base);
-                off.push(figure(&recorded, &[workload], "off")? / base);
-                exact.push(figure(&recorded, &[workload], "exact")? / base);
-            }
-            let row = [median(&mut alone), median(&mut off), median(&mut exact)];
-            println!(
-                "{workload:<10}{inner:<10}{:>10.3}{:>10.2}{:>10.2}",
-                row[0], row[1], row[2]
-            );
-            let _ = std::io::stdout().flush();
+    println!("commit {}, {rounds} rounds", results.commit);
+
+    let programs = Programs::new()?;
+    eprintln!("building the programs …");
+    programs.build()?;
+    let contenders = contenders::all();
+    // What needs the toolchain's documentation is left out where there is none.
+    let missing = times::documentation().err();
+    let wants = |name: &str| {
+        let why = missing
+            .as_ref()
+            .filter(|_| ["html", "crawl"].contains(&name));
+        if let (true, Some(why)) = (args.wants(name), why) {
+            println!("\n{name}: not measured: {why}");
+        }
+        args.wants(name) && why.is_none()
+    };
+    for (workload, _) in times::WORKLOADS {
+        if wants(workload) {
+            let divide = args.size(1, 10);
+            let rows = times::measure(&programs, &contenders, workload, rounds, divide)?;
+            print!("{}", text::times(workload, &rows));
+            results.times.extend(rows);
         }
     }
-    let blocks = ["live", "2000000"];
-    println!("\nresident bytes that endler adds to a live block of 48 bytes (2 M of them)");
-    for inner in INNER {
-        let recorded = program(&format!("{inner}_endler"));
-        let alone = figure(&program(inner), &blocks, "off")?;
+    print!("{}", text::second_thread(&results));
+    print!("{}", text::shares(&results));
+    if wants("crawl") {
+        let rows = crawl::measure(&programs, rounds, args.size(12_000, 800))?;
+        for of_one in rows.chunk_by(|a, b| a.workload == b.workload) {
+            print!("{}", text::times(&of_one[0].workload, of_one));
+        }
+        results.times.extend(rows);
+    }
+    if args.wants("memory") {
+        results.memory = memory::measure(&programs, args.size(2_000_000, 500_000))?;
+        print!("{}", text::memory(&results.memory));
+    }
+    if args.wants("instructions") {
+        match instructions::measure(&programs)? {
+            Some(rows) => {
+                results.instructions = rows;
+                print!("{}", text::instructions(&results.instructions));
+            }
+            None => println!("\ninstructions: not counted, since there is no valgrind here"),
+        }
+    }
+    if args.wants("snapshot") {
+        let blocks = args.size(10_000_000, 500_000);
+        let snapshot = snapshot::measure(&programs, rounds.min(3), blocks)?;
+        print!("{}", text::snapshot(&snapshot));
+        results.snapshot = Some(snapshot);
+    }
+
+    if args.results.is_none() && (args.quick || !args.only.is_empty()) {
         println!(
-            "{inner:<20}{:>10.1}",
-            figure(&recorded, &blocks, "exact")? - alone
+            "\nThis was not all: {} is as it was.",
+            args.file().display()
         );
+        return Ok(());
     }
+    results.write(&args.file())?;
+    println!("\nwritten to {}", args.file().display());
     Ok(())
-}
-
-/// Builds the programs and gives the folder they are in.
-fn build() -> Result<PathBuf, String> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let built = Command::new(cargo)
-        .args(["build", "--release", "-p", "endler-benches", "--bins"])
-        .status()
-        .map_err(|e| format!("cargo: {e}"))?;
-    if !built.success() {
-        return Err("the programs do not build".into());
-    }
-    let own = std::env::current_exe().map_err(|e| e.to_string())?;
-    let folder = own.parent().ok_or("no folder")?;
-    // Where this driver is a debug build, the programs are still release builds.
-    Ok(folder.with_file_name("release"))
-}
-
-fn figure(program: &Path, args: &[&str], mode: &str) -> Result<f64, String> {
-    let output = Command::new(program)
-        .args(args)
-        .env("ENDLER", mode)
-        .output()
-        .map_err(|e| format!("{}: {e}", program.display()))?;
-    let text = String::from_utf8_lossy(&output.stdout);
-    text.trim().parse().map_err(|_| {
-        let errors = String::from_utf8_lossy(&output.stderr);
-        format!("{} {args:?} printed no figure: {errors}", program.display())
-    })
-}
-
-fn median(values: &mut [f64]) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }

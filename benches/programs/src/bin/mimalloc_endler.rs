@@ -5,5 +5,5 @@ static HEAP: endler_allocator::Heap<mimalloc::MiMalloc> =
     endler_allocator::Heap::wrapping(mimalloc::MiMalloc);
 
 fn main() {
-    endler_benches::run();
+    endler_bench_programs::run();
 }

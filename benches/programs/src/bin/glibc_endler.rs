@@ -4,5 +4,5 @@
 static HEAP: endler_allocator::Heap = endler_allocator::Heap::system();
 
 fn main() {
-    endler_benches::run();
+    endler_bench_programs::run();
 }

@@ -5,5 +5,5 @@ static HEAP: endler_allocator::Heap<tikv_jemallocator::Jemalloc> =
     endler_allocator::Heap::wrapping(tikv_jemallocator::Jemalloc);
 
 fn main() {
-    endler_benches::run();
+    endler_bench_programs::run();
 }

@@ -4,5 +4,5 @@
 static HEAP: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() {
-    endler_benches::run();
+    endler_bench_programs::run();
 }

@@ -4,5 +4,5 @@
 static HEAP: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() {
-    endler_benches::run();
+    endler_bench_programs::run();
 }

@@ -4,5 +4,5 @@
 static HEAP: std::alloc::System = std::alloc::System;
 
 fn main() {
-    endler_benches::run();
+    endler_bench_programs::run();
 }
