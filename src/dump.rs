@@ -11,7 +11,8 @@ use endler_allocator::freeze::{self, Cost, Options};
 use endler_reports::resolve::{self, MainBinary};
 use endler_snapshot::{Cut, Image, format};
 
-use crate::files::{highest, prune, stem, with_ending, write_whole};
+use crate::files::{self, highest, prune, stem, with_ending};
+use crate::part::Part;
 use crate::{Error, SnapshotInfo};
 
 /// A result that did not come at the first try says why.
@@ -52,7 +53,7 @@ pub(crate) fn freeze_and(
     };
     match resolved {
         Ok(cost) => Ok(done(cost, None)),
-        Err(why @ freeze::Error::Memory { .. }) => {
+        Err(why @ (freeze::Error::Memory { .. } | freeze::Error::Refused { .. })) => {
             let bare = freeze::freeze(&options, &mut |image| write(image));
             bare.map(|cost| done(cost, Some(why)))
                 .map_err(Error::Freeze)
@@ -71,29 +72,40 @@ fn resolve_here(image: &mut Image) {
     let _ = resolve::resolve(image, &options);
 }
 
-/// Writes one snapshot file.
+/// Writes one snapshot file; one of that name is replaced.
 pub(crate) fn snapshot_file(path: &Path, image: &Image) -> Result<(), String> {
-    write_whole(path, image.process.pid, |to| {
+    snapshot_part(path, image)?.replace()
+}
+
+fn snapshot_part(path: &Path, image: &Image) -> Result<Part, String> {
+    Part::write(path, image.process.pid, |to| {
         format::write(image, to).map_err(std::io::Error::other)
     })
-    .map_err(|cause| format!("{}: {cause}", path.display()))
+}
+
+/// Writes both files of a dump: either both get their names, or none.
+fn two_files(directory: &Path, image: &Image) -> Result<(), String> {
+    let stem = stem_of(directory, image);
+    let text = Part::write(&with_ending(&stem, ".txt"), image.process.pid, |to| {
+        endler_reports::write_tables(image, to)
+    })?;
+    let snapshot = snapshot_part(&with_ending(&stem, ".endler"), image)?;
+    text.publish()?;
+    snapshot.publish().inspect_err(|_| text.withdraw())
 }
 
 /// Writes tables and snapshot into `directory`; the line that names them.
 pub(crate) fn into_directory(directory: &Path) -> Result<String, Error> {
     let pid = std::process::id();
+    // It may have been removed since it was asked for.
+    files::directory(directory.to_path_buf())?;
     // Numbers go on where an earlier process of the same id left off.
     SEQUENCE.fetch_max(highest(directory, pid), Ordering::Relaxed);
     let sequence = next_sequence();
-    let done = freeze_and(None, sequence, &|image| {
-        let stem = stem_of(directory, image);
-        let path = with_ending(&stem, ".txt");
-        write_whole(&path, image.process.pid, |to| {
-            endler_reports::write_tables(image, to)
-        })
-        .map_err(|cause| format!("{}: {cause}", path.display()))?;
-        snapshot_file(&with_ending(&stem, ".endler"), image)
-    });
+    let done = freeze_and(None, sequence, &|image| two_files(directory, image));
+    if let Err(Error::Freeze(freeze::Error::Died(_) | freeze::Error::Deadline(_))) = &done {
+        files::remove_half(directory, pid, sequence);
+    }
     // Also after a failure: a copy that was killed leaves an unfinished file.
     prune(directory, pid);
     let done = done?;

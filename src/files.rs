@@ -1,16 +1,21 @@
-//! The files of a dump: their names, how they appear, how many stay.
+//! The files of a dump: their names, how many stay, and what goes.
 //!
-//! A file is written under a name of its own (`O_EXCL`, mode 0600, so nobody's
-//! link is followed) and renamed when it is whole. A reader sees a complete
-//! file or none.
+//! How a file appears under its name: [`crate::part`].
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, BufWriter, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use crate::part::partial;
 
 /// Dumps that stay in a directory, of one process.
 const KEEP: usize = 16;
+/// The highest number of a dump that is believed: with more, whoever can write
+/// into the directory could end the counting.
+const HIGHEST: u32 = 1 << 30;
+/// An unfinished file this old is nobody's: no copy works for so long. Those of
+/// this process go at once, those of processes that were killed go at this age.
+const ABANDONED: Duration = Duration::from_secs(3600);
 
 /// `endler.PID.SEQ[.PHASE]` in `directory`, without an ending.
 pub(crate) fn stem(directory: &Path, pid: u32, sequence: u32, phase: &str) -> PathBuf {
@@ -36,42 +41,15 @@ pub(crate) fn with_ending(path: &Path, ending: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// Writes a file whole, or leaves none: `write` fills it under another name.
-///
-/// `host` is the profiled process: the copy that writes has an id of its own, and
-/// the host must find what a copy that was killed left behind.
-pub(crate) fn write_whole(
-    path: &Path,
-    host: u32,
-    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
-) -> io::Result<()> {
-    let part = partial(path, host);
-    let result = open_new(&part).and_then(|file| {
-        let mut to = BufWriter::with_capacity(1 << 18, file);
-        write(&mut to)?;
-        to.flush()?;
-        std::fs::rename(&part, path)
-    });
-    if result.is_err() {
-        let _ = std::fs::remove_file(&part);
+/// Whether a snapshot may take this name: what stands there is a file, a link
+/// (which is replaced, not followed), or nothing.
+pub(crate) fn replaceable(path: &Path) -> io::Result<()> {
+    match path.symlink_metadata() {
+        Ok(there) if !there.is_file() && !there.is_symlink() => Err(io::Error::other(
+            "there is something of that name that is no file; give another name",
+        )),
+        _ => Ok(()),
     }
-    result
-}
-
-/// The name under which process `host` writes `path`.
-pub(crate) fn partial(path: &Path, host: u32) -> PathBuf {
-    with_ending(path, &format!(".{host}.partial"))
-}
-
-fn open_new(path: &Path) -> io::Result<File> {
-    // Left over by a copy that was killed: the name holds the host's id.
-    let _ = std::fs::remove_file(path);
-    OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .custom_flags(libc::O_NOFOLLOW)
-        .open(path)
 }
 
 /// The dumps of process `pid` in `directory`, with their numbers, in order.
@@ -98,9 +76,24 @@ fn dumps(directory: &Path, pid: u32) -> Vec<(u32, PathBuf)> {
 /// The highest number of a dump of process `pid` in `directory`; 0 for none. An
 /// earlier process may have had the id: in a container each run is process 1.
 pub(crate) fn highest(directory: &Path, pid: u32) -> u32 {
-    dumps(directory, pid)
-        .last()
-        .map_or(0, |(number, _)| *number)
+    let numbers = dumps(directory, pid).into_iter().map(|(number, _)| number);
+    numbers
+        .filter(|number| *number < HIGHEST)
+        .max()
+        .unwrap_or(0)
+}
+
+/// Removes the tables of a dump whose copy was killed between its two names.
+pub(crate) fn remove_half(directory: &Path, pid: u32, sequence: u32) {
+    let all = dumps(directory, pid);
+    let found = all.iter().filter(|(number, _)| *number == sequence);
+    let (snapshots, rest): (Vec<_>, Vec<_>) =
+        found.partition(|(_, path)| path.extension().is_some_and(|e| e == "endler"));
+    if snapshots.is_empty() {
+        for (_, path) in rest {
+            let _ = std::fs::remove_file(path);
+        }
+    }
 }
 
 /// Removes all but the newest dumps of process `pid` in `directory`, and what
@@ -108,10 +101,11 @@ pub(crate) fn highest(directory: &Path, pid: u32) -> u32 {
 pub(crate) fn prune(directory: &Path, pid: u32) {
     let (unfinished, dumps): (Vec<_>, Vec<_>) = dumps(directory, pid)
         .into_iter()
-        .partition(|(_, path)| path.extension().is_some_and(|e| e == "partial"));
+        .partition(|(_, path)| is_partial(path));
     for (_, path) in unfinished {
         let _ = std::fs::remove_file(path);
     }
+    sweep(directory, "endler.");
     let mut sequences: Vec<u32> = dumps.iter().map(|(sequence, _)| *sequence).collect();
     sequences.dedup();
     let Some(oldest) = sequences
@@ -124,6 +118,34 @@ pub(crate) fn prune(directory: &Path, pid: u32) {
     for (_, path) in dumps.iter().filter(|(sequence, _)| sequence < oldest) {
         let _ = std::fs::remove_file(path);
     }
+}
+
+/// Removes what killed copies of process `pid` left beside `path`, and what
+/// copies of other processes left there long ago.
+pub(crate) fn sweep_beside(path: &Path, pid: u32) {
+    let _ = std::fs::remove_file(partial(path, pid));
+    if let (Some(directory), Some(name)) = (path.parent(), path.file_name()) {
+        sweep(directory, &format!("{}.", name.to_string_lossy()));
+    }
+}
+
+/// Removes abandoned unfinished files whose names begin so.
+fn sweep(directory: &Path, prefix: &str) {
+    let long_ago = SystemTime::now().checked_sub(ABANDONED);
+    for entry in std::fs::read_dir(directory).into_iter().flatten().flatten() {
+        let ours = entry.file_name().to_string_lossy().starts_with(prefix);
+        let abandoned = || {
+            let there = entry.metadata().ok().filter(std::fs::Metadata::is_file)?;
+            Some(there.modified().ok()? < long_ago?)
+        };
+        if ours && is_partial(&entry.path()) && abandoned() == Some(true) {
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
+}
+
+fn is_partial(path: &Path) -> bool {
+    path.extension().is_some_and(|e| e == "partial")
 }
 
 /// The directory as an absolute path, made if it is missing.
@@ -184,17 +206,81 @@ mod tests {
         std::fs::remove_dir_all(&directory).expect("cleans up");
     }
 
+    /// A fresh directory that ends with the value.
+    struct Fresh(PathBuf);
+
+    impl Fresh {
+        fn new(name: &str) -> Self {
+            let name = format!("endler-files-{name}-{}", std::process::id());
+            let path = std::env::temp_dir().join(name);
+            let _ = std::fs::remove_dir_all(&path);
+            std::fs::create_dir_all(&path).expect("a directory");
+            Fresh(path)
+        }
+
+        fn names(&self) -> Vec<String> {
+            let entries = std::fs::read_dir(&self.0).expect("a directory").flatten();
+            let names = entries.map(|e| e.file_name().into_string().expect("text"));
+            let mut names: Vec<_> = names.collect();
+            names.sort();
+            names
+        }
+    }
+
+    impl Drop for Fresh {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_dir_all(&self.0);
+        }
+    }
+
     #[test]
-    fn a_failed_write_leaves_nothing() {
-        let path = std::env::temp_dir().join(format!("endler-whole-{}", std::process::id()));
-        let result = write_whole(&path, 5, |to| {
-            to.write_all(b"half")?;
-            Err(io::Error::other("disk full"))
-        });
-        assert!(result.is_err());
-        assert!(!path.exists());
-        write_whole(&path, 5, |to| to.write_all(b"whole")).expect("writes");
-        assert_eq!(std::fs::read(&path).expect("reads"), b"whole");
-        std::fs::remove_file(&path).expect("cleans up");
+    fn tables_without_their_snapshot_go() {
+        let fresh = Fresh::new("half");
+        for name in [
+            "endler.5.1.p.txt",
+            "endler.5.2.p.txt",
+            "endler.5.2.p.endler",
+        ] {
+            std::fs::write(fresh.0.join(name), "").expect("a file");
+        }
+        remove_half(&fresh.0, 5, 1);
+        remove_half(&fresh.0, 5, 2);
+        assert_eq!(fresh.names(), ["endler.5.2.p.endler", "endler.5.2.p.txt"]);
+    }
+
+    #[test]
+    fn a_number_that_nobody_reached_does_not_end_the_counting() {
+        let fresh = Fresh::new("numbers");
+        for name in ["endler.5.7.txt", "endler.5.4294967295.txt"] {
+            std::fs::write(fresh.0.join(name), "").expect("a file");
+        }
+        assert_eq!(highest(&fresh.0, 5), 7);
+    }
+
+    #[test]
+    fn what_killed_processes_left_goes_after_a_while() {
+        let fresh = Fresh::new("abandoned");
+        let old = SystemTime::now() - ABANDONED * 2;
+        let make = |name: &str, age: Option<SystemTime>| {
+            let file = std::fs::File::create(fresh.0.join(name)).expect("a file");
+            age.into_iter()
+                .for_each(|age| file.set_modified(age).expect("set"));
+        };
+        make("endler.6.1.txt.6.partial", Some(old));
+        make("endler.6.2.txt.6.partial", None);
+        make("endler.6.3.txt", Some(old));
+        make("notes.partial", Some(old));
+        prune(&fresh.0, 5);
+        let left = [
+            "endler.6.2.txt.6.partial",
+            "endler.6.3.txt",
+            "notes.partial",
+        ];
+        assert_eq!(fresh.names(), left);
+        make("here.8.partial", Some(old));
+        make("here.9.partial", None);
+        make("here.7.partial", None);
+        sweep_beside(&fresh.0.join("here"), 7);
+        assert_eq!(fresh.names()[2..], ["here.9.partial", "notes.partial"]);
     }
 }

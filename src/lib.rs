@@ -37,6 +37,7 @@ mod process {
     pub(crate) mod dump;
     pub(crate) mod exit;
     pub(crate) mod files;
+    pub(crate) mod part;
     pub(crate) mod profiler;
     pub(crate) mod signal;
     mod start;
@@ -47,7 +48,7 @@ mod process {
     pub(crate) use signal::on_signal;
 }
 #[cfg(all(target_os = "linux", target_arch = "x86_64", not(endler_elsewhere)))]
-pub(crate) use process::{dump, exit, files, profiler, signal};
+pub(crate) use process::{dump, exit, files, part, profiler, signal};
 
 #[cfg(not(all(target_os = "linux", target_arch = "x86_64", not(endler_elsewhere))))]
 #[path = "elsewhere.rs"]
@@ -66,13 +67,20 @@ pub use snapshot::{Snapshot, SnapshotInfo};
 ///
 /// The handler only wakes the profiler's own thread; deliveries during a dump
 /// are answered by one more dump. A handler function that was there before is
-/// called as well; a default action is not taken. The directory is made if it
+/// called as well, with its own mask, its own stack and its own choice of
+/// `SA_RESTART`; a default action is not taken. A handler that the program sets
+/// afterwards runs alone, unless it calls the one before it; another call of
+/// this function puts endler's above it. The directory is made if it
 /// is missing; a second call for one signal changes its directory. When
 /// nothing is recorded (`ENDLER=off`) the signal is answered by a line on
 /// standard error that says so.
 ///
 /// Files: `endler.PID.SEQ[.PHASE].endler` and `.txt`, mode 0600, the last 16
-/// dumps kept.
+/// dumps kept. Both appear when both are whole, or neither does; what stands
+/// under such a name is not replaced. A dump that fails says why in one line.
+///
+/// A process that is forked has the handler but nobody who answers: the signal
+/// only calls the handler before it, until that process calls this function.
 ///
 /// # Errors
 /// A signal that cannot be handled, a directory that cannot be made, or no
@@ -105,7 +113,8 @@ pub fn phase(name: &str) {
 /// Takes a snapshot and writes it to `path`; returns when the file is complete.
 ///
 /// The file is written under another name in the same directory and renamed
-/// when it is whole; a file of that name is replaced.
+/// when it is whole; a file or a link of that name is replaced (the link, not
+/// what it leads to), anything else is an error.
 ///
 /// # Errors
 /// Nothing is recorded, the copy failed, or the file cannot be written.

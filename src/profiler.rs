@@ -13,12 +13,14 @@
 //! host that closes what it does not know.
 //!
 //! A process that the host forks has no such thread: its handlers see another
-//! process id and do nothing, and its calls start a thread of its own.
+//! process id and do nothing, and its calls start a thread of its own. It may have
+//! been forked while another thread was anywhere in this file, so nothing here is
+//! locked: what is shared bears the id of its process.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use crate::dump::{self, Done};
 
@@ -37,7 +39,11 @@ struct Running {
     requests: Sender<Request>,
 }
 
-static RUNNING: Mutex<Option<Running>> = Mutex::new(None);
+/// The thread that runs, of this process or of one that forked it; leaked, since
+/// another thread may use it at any time.
+static RUNNING: AtomicPtr<Running> = AtomicPtr::new(std::ptr::null_mut());
+/// The process in which someone is starting the thread; 0 for none.
+static STARTING: AtomicU32 = AtomicU32::new(0);
 /// Rises at each call for the thread, which sleeps while it stands still.
 static WAKE: AtomicU32 = AtomicU32::new(0);
 /// The process in which the thread runs, for signal handlers.
@@ -57,11 +63,49 @@ pub(crate) fn start() -> Result<(), Error> {
     running().map(|_| ())
 }
 
-fn running() -> Result<MutexGuard<'static, Option<Running>>, Error> {
-    let mut running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
+/// The thread of this process, started if need be.
+fn running() -> Result<&'static Running, Error> {
     let pid = std::process::id();
-    if running.as_ref().is_some_and(|r| r.pid == pid) {
-        return Ok(running);
+    let _starting = loop {
+        if let Some(running) = running_in(pid) {
+            return Ok(running);
+        }
+        match STARTING.load(Ordering::Acquire) {
+            starting if starting == pid => std::thread::sleep(Duration::from_millis(1)),
+            // Nobody, or one who was starting it in the process that forked this one.
+            other => {
+                let own =
+                    STARTING.compare_exchange(other, pid, Ordering::AcqRel, Ordering::Relaxed);
+                if own.is_ok() {
+                    break Starting;
+                }
+            }
+        }
+    };
+    // Another may have started it before this one could.
+    running_in(pid).map_or_else(|| spawn(pid), Ok)
+}
+
+/// Ends with the value.
+struct Starting;
+
+impl Drop for Starting {
+    fn drop(&mut self) {
+        STARTING.store(0, Ordering::Release);
+    }
+}
+
+fn running_in(pid: u32) -> Option<&'static Running> {
+    // SAFETY: null, or leaked by `spawn`.
+    let running = unsafe { RUNNING.load(Ordering::Acquire).as_ref() };
+    running.filter(|running| running.pid == pid)
+}
+
+fn spawn(pid: u32) -> Result<&'static Running, Error> {
+    endler_allocator::notice_fork();
+    if WAKE_PID.load(Ordering::Acquire) != pid {
+        // Signals of the process that forked this one.
+        PENDING.store(0, Ordering::Release);
     }
     let (requests, queue) = channel();
     // The new thread inherits the mask: all signals stay the host's.
@@ -71,9 +115,9 @@ fn running() -> Result<MutexGuard<'static, Option<Running>>, Error> {
         .spawn(move || serve(&queue));
     signal::restore(&mask);
     thread.map_err(Error::Thread)?;
-    PENDING.store(0, Ordering::Relaxed);
     WAKE_PID.store(pid, Ordering::Release);
-    *running = Some(Running { pid, requests });
+    let running: &'static Running = Box::leak(Box::new(Running { pid, requests }));
+    RUNNING.store(std::ptr::from_ref(running).cast_mut(), Ordering::Release);
     Ok(running)
 }
 
@@ -146,18 +190,15 @@ pub(crate) fn notify_and_wait(signal: i32, millis: u64) {
 fn ask<T>(request: impl FnOnce(Sender<Result<T, Error>>) -> Request) -> Result<T, Error> {
     let (answer, answered) = channel();
     let gone = || Error::Thread(std::io::Error::other("it has ended"));
-    {
-        let mut running = running()?;
-        let sent = running
-            .as_ref()
-            .is_some_and(|r| r.requests.send(request(answer)).is_ok());
-        if !sent {
-            // The next call starts another thread.
-            *running = None;
-            return Err(gone());
-        }
-        ring();
+    let running = running()?;
+    if running.requests.send(request(answer)).is_err() {
+        // The next call starts another thread.
+        let ended = std::ptr::from_ref(running).cast_mut();
+        let none = std::ptr::null_mut();
+        let _ = RUNNING.compare_exchange(ended, none, Ordering::AcqRel, Ordering::Relaxed);
+        return Err(gone());
     }
+    ring();
     answered.recv().unwrap_or_else(|_| Err(gone()))
 }
 
@@ -167,6 +208,7 @@ pub(crate) fn snapshot_to(path: &Path) -> Result<SnapshotInfo, Error> {
         cause,
     };
     let path = std::path::absolute(path).map_err(failed)?;
+    files::replaceable(&path).map_err(failed)?;
     ask(|answer| Request::File(path, answer))
 }
 
@@ -201,9 +243,7 @@ fn serve_request(request: Request) {
             let result = dump::freeze_and(None, dump::next_sequence(), &|image| {
                 dump::snapshot_file(&path, image)
             });
-            if result.is_err() {
-                let _ = std::fs::remove_file(files::partial(&path, std::process::id()));
-            }
+            files::sweep_beside(&path, std::process::id());
             let _ = answer.send(result.map(|done| SnapshotInfo::new(&path, &done)));
         }
         Request::Open(answer) => {
@@ -236,4 +276,21 @@ fn answer_signals() {
     }
     PENDING.fetch_and(!(signals & 1), Ordering::AcqRel);
     ANSWERED.fetch_add(1, Ordering::AcqRel);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_start_that_a_fork_interrupted_is_begun_anew() {
+        // SAFETY: this process's own alarm clock: the call would wait for ever.
+        unsafe { libc::alarm(60) };
+        // As in a child that was forked while another thread was starting it.
+        STARTING.store(u32::MAX, Ordering::Release);
+        start().expect("starts");
+        assert_eq!(STARTING.load(Ordering::Acquire), 0);
+        let first = std::ptr::from_ref(running().expect("runs"));
+        assert!(std::ptr::eq(first, running().expect("runs")), "once");
+    }
 }

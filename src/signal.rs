@@ -6,7 +6,6 @@
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicPtr, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 use crate::{Error, files, profiler};
 
@@ -14,8 +13,10 @@ use crate::{Error, files, profiler};
 /// [`profiler::AT_EXIT`].
 const SIGNALS: usize = 64;
 
-/// Where each signal's dumps go; 0 is the process's end.
-static DIRECTORIES: Mutex<[Option<PathBuf>; SIGNALS]> = Mutex::new([const { None }; SIGNALS]);
+/// Where each signal's dumps go; 0 is the process's end. Leaked when they change:
+/// a lock could be held by another thread when the host forks.
+static DIRECTORIES: [AtomicPtr<PathBuf>; SIGNALS] =
+    [const { AtomicPtr::new(std::ptr::null_mut()) }; SIGNALS];
 /// How often ours may be set over a handler that the host set over ours.
 const LAYERS: usize = 4;
 /// The action that each signal had before ours, by layer; leaked, so that the
@@ -35,7 +36,10 @@ pub(crate) fn on_signal(signal: i32, directory: PathBuf) -> Result<(), Error> {
         libc::SIGSEGV | libc::SIGBUS | libc::SIGILL | libc::SIGFPE | libc::SIGABRT => {
             return refuse("it reports a fault of the program; take SIGUSR1 or a real-time signal");
         }
-        1..64 => {}
+        1..=31 => {}
+        64 => return refuse("the highest that can be used is 63"),
+        real_time if (libc::SIGRTMIN()..64).contains(&real_time) => {}
+        32..64 => return refuse("the C library keeps it for itself"),
         _ => return refuse("there is no signal of that number"),
     }
     let directory = files::directory(directory)?;
@@ -46,23 +50,25 @@ pub(crate) fn on_signal(signal: i32, directory: PathBuf) -> Result<(), Error> {
 
 /// Where the dumps of a signal go.
 pub(crate) fn directory(signal: usize) -> Option<PathBuf> {
-    let directories = DIRECTORIES.lock().unwrap_or_else(PoisonError::into_inner);
-    directories.get(signal)?.clone()
+    // SAFETY: null, or leaked by `set_directory`.
+    unsafe { DIRECTORIES.get(signal)?.load(Ordering::Acquire).as_ref() }.cloned()
 }
 
-pub(crate) fn set_directory(signal: i32, directory: PathBuf) {
-    let mut directories = DIRECTORIES.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(place) = usize::try_from(signal)
-        .ok()
-        .and_then(|n| directories.get_mut(n))
+pub(crate) fn set_directory(signal: i32, path: PathBuf) {
+    let number = usize::try_from(signal).unwrap_or(SIGNALS);
+    if let Some(place) = DIRECTORIES.get(number)
+        && directory(number).as_ref() != Some(&path)
     {
-        *place = Some(directory);
+        place.store(Box::into_raw(Box::new(path)), Ordering::Release);
     }
 }
 
 /// Sets our handler for `signal`, remembering the one that is there.
 pub(crate) fn install(signal: i32) -> Result<(), Error> {
-    let failed = || Error::Thread(std::io::Error::last_os_error());
+    let failed = || Error::Signal {
+        signal,
+        why: "the system takes no handler for it",
+    };
     // SAFETY: zeroed is a valid sigaction.
     let mut before: libc::sigaction = unsafe { std::mem::zeroed() };
     // SAFETY: only asks for the present action.
@@ -90,7 +96,16 @@ pub(crate) fn install(signal: i32) -> Result<(), Error> {
     // SAFETY: zeroed is a valid sigaction.
     let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
     action.sa_sigaction = *ours as *const () as usize;
-    action.sa_flags = libc::SA_RESTART | libc::SA_ONSTACK | libc::SA_SIGINFO;
+    action.sa_flags = libc::SA_SIGINFO
+        | match before.sa_sigaction {
+            libc::SIG_DFL | libc::SIG_IGN => libc::SA_RESTART | libc::SA_ONSTACK,
+            // The host's handler runs as it would alone: what it interrupts, what
+            // it blocks, and on which stack.
+            _ => {
+                action.sa_mask = before.sa_mask;
+                before.sa_flags & (libc::SA_RESTART | libc::SA_ONSTACK | libc::SA_NODEFER)
+            }
+        };
     // SAFETY: the handler has the three-argument form that SA_SIGINFO asks for.
     if unsafe { libc::sigaction(signal, &raw const action, std::ptr::null_mut()) } != 0 {
         return Err(failed());

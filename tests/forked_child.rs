@@ -51,6 +51,14 @@ fn signals_of_a_forked_child_ask_nobody_until_it_asks_itself() {
                 .iter()
                 .any(|size| size.0 == 33_333)
         );
+        // Whatever else the thread has to answer, it begins it now, and has ended
+        // it before it takes the second one.
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        endler::snapshot().expect("another");
+        assert!(
+            ours.dumps("").is_empty(),
+            "an answer to the parent's signals"
+        );
         endler::on_signal(libc::SIGUSR1, theirs.path()).expect("installs");
         // SAFETY: as above.
         unsafe { libc::raise(libc::SIGUSR1) };

@@ -8,22 +8,6 @@ use process::*;
 #[global_allocator]
 static HEAP: endler::Heap = endler::Heap::system();
 
-/// A process that this one made.
-fn child() -> Option<u32> {
-    let processes = std::fs::read_dir("/proc").expect("processes");
-    let mut pids = processes.filter_map(|p| p.ok()?.file_name().to_str()?.parse::<u32>().ok());
-    pids.find(|pid| {
-        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-        // The name in brackets may hold blanks; then come the state and the parent.
-        let mut fields = stat
-            .rsplit(')')
-            .next()
-            .unwrap_or_default()
-            .split_whitespace();
-        fields.nth(1) == Some(&std::process::id().to_string())
-    })
-}
-
 #[test]
 fn what_a_killed_copy_had_written_goes_away() {
     let folder = Folder::new("killed-copy");
@@ -36,15 +20,15 @@ fn what_a_killed_copy_had_written_goes_away() {
     };
     std::thread::scope(|scope| {
         let asked = scope.spawn(|| endler::snapshot_to(&path));
-        let pid = wait_for("the copy", child);
+        let pid = wait_for("the copy", || child_of(std::process::id()));
         wait_for("a part of the file", partial);
         signal(pid, libc::SIGKILL);
         let error = asked.join().expect("answers").expect_err("it was killed");
         assert!(error.to_string().contains("died"), "{error}");
     });
     assert!(!path.exists());
+    assert_eq!(partial(), None, "what it had written stays");
     endler::snapshot_to(&path).expect("the next one succeeds");
-    assert_eq!(partial(), None, "the killed one's part stays for ever");
     assert!(endler::reports::load(&path).is_ok());
     drop(held);
 }

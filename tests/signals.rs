@@ -35,11 +35,6 @@ fn install(signal: i32, handler: usize, flags: i32) {
     assert_eq!(result, 0);
 }
 
-fn raise(signal: i32) {
-    // SAFETY: raises a signal that has a handler here.
-    assert_eq!(unsafe { libc::raise(signal) }, 0);
-}
-
 #[test]
 fn handlers_that_were_there_are_called_and_default_actions_are_not_taken() {
     let folder = Folder::new("signals-chain");
@@ -61,23 +56,22 @@ fn handlers_that_were_there_are_called_and_default_actions_are_not_taken() {
 
 #[test]
 fn signals_that_cannot_be_used_are_refused_with_the_reason() {
-    for signal in [
-        libc::SIGKILL,
-        libc::SIGSTOP,
-        libc::SIGSEGV,
-        libc::SIGABRT,
-        0,
-        -1,
-        64,
-        1000,
+    for (signal, why) in [
+        (libc::SIGKILL, "the kernel lets nobody handle it"),
+        (libc::SIGSTOP, "the kernel lets nobody handle it"),
+        (libc::SIGSEGV, "it reports a fault"),
+        (libc::SIGABRT, "it reports a fault"),
+        (32, "the C library keeps it for itself"),
+        (33, "the C library keeps it for itself"),
+        (64, "the highest that can be used is 63"),
+        (0, "there is no signal of that number"),
+        (-1, "there is no signal of that number"),
+        (1000, "there is no signal of that number"),
     ] {
         let error = endler::on_signal(signal, std::env::temp_dir()).expect_err("refused");
-        assert!(
-            error
-                .to_string()
-                .starts_with(&format!("signal {signal} cannot be used: ")),
-            "{error}"
-        );
+        let text = error.to_string();
+        let expect = format!("signal {signal} cannot be used: {why}");
+        assert!(text.starts_with(&expect), "{text}");
     }
 }
 

@@ -7,19 +7,21 @@
 //! ```text
 //!  size classes  16, 32, … 1024, then four steps to each doubling, to 1 MiB
 //!  piece         4 MiB, aligned to 4 MiB; small blocks are cut from it
-//!  large block   its own mapping, aligned to 4 MiB
+//!  large block   its own mapping, aligned to 4 MiB or more
 //!  map           one bit for each 4 MiB of address space: ours or the host's
 //! ```
 //!
 //! A free of a block that was made before the copy does nothing; a realloc of
 //! one copies. Beyond the budget the answer is null, which ends the copy; the
-//! host then takes a smaller snapshot.
+//! host reads in the [`Refusal`] that it was for want of memory, and takes a
+//! smaller snapshot.
 //!
 //! Not for: the host process. Only the copy's one thread comes here.
 
 use core::alloc::Layout;
 use core::cell::UnsafeCell;
 use core::ptr::null_mut;
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use crate::os;
 
@@ -29,6 +31,35 @@ const LARGEST_CLASS: usize = 1 << 20;
 const CLASSES: usize = 64 + 4 * 10;
 const MAP_BYTES: usize = 1 << (47 - PIECE_BITS - 3);
 
+/// Where the host reads why a request got no memory. Zeroed, it says that none
+/// was refused.
+#[derive(Debug)]
+#[repr(C)]
+pub(crate) struct Refusal {
+    why: AtomicU32,
+    taken: AtomicU64,
+}
+
+const BUDGET: u32 = 1;
+const KERNEL: u32 = 2;
+
+impl Refusal {
+    /// The budget was used up.
+    pub(crate) fn by_budget(&self) -> bool {
+        self.why.load(Ordering::Acquire) == BUDGET
+    }
+
+    /// The kernel gave no memory, within the budget.
+    pub(crate) fn by_kernel(&self) -> bool {
+        self.why.load(Ordering::Acquire) == KERNEL
+    }
+
+    /// Bytes that the copy had when it was refused more.
+    pub(crate) fn taken(&self) -> u64 {
+        self.taken.load(Ordering::Acquire)
+    }
+}
+
 struct State {
     /// Free blocks of each class, linked through their first word.
     free: [*mut u8; CLASSES],
@@ -37,6 +68,9 @@ struct State {
     map: *mut u8,
     used: usize,
     budget: usize,
+    /// Why the last mapping was refused.
+    why: u32,
+    refusal: Option<&'static Refusal>,
 }
 
 struct Arena(UnsafeCell<State>);
@@ -51,13 +85,17 @@ static ARENA: Arena = Arena(UnsafeCell::new(State {
     map: null_mut(),
     used: 0,
     budget: 0,
+    why: 0,
+    refusal: None,
 }));
 
-/// Sets how many bytes the copy may take. Called once, in the copy.
-pub(crate) fn begin(budget: u64) {
+/// Sets how many bytes the copy may take, and where it says that it has no more.
+/// Called once, in the copy.
+pub(crate) fn begin(budget: u64, refusal: &'static Refusal) {
     // SAFETY: the copy has one thread, and no other borrow is alive here.
     let state = unsafe { &mut *ARENA.0.get() };
     state.budget = budget as usize;
+    state.refusal = Some(refusal);
     state.map = os::map_unlisted(MAP_BYTES);
 }
 
@@ -107,22 +145,30 @@ impl State {
         }
     }
 
-    /// Maps `len` bytes aligned to `PIECE`, within the budget; 0 if refused.
-    fn map_aligned(&mut self, len: usize) -> usize {
+    /// Maps `len` bytes aligned to `PIECE`, or to `align` if that is more, within
+    /// the budget; 0 if refused.
+    fn map_aligned(&mut self, len: usize, align: usize) -> usize {
+        let align = align.max(PIECE);
+        self.why = BUDGET;
         let Some(len) = len.checked_next_multiple_of(4096) else {
             return 0;
         };
-        let Some(whole) = len.checked_add(PIECE) else {
+        let Some(whole) = len.checked_add(align) else {
             return 0;
         };
-        if self.map.is_null() || self.used.saturating_add(len) > self.budget {
+        if self.used.saturating_add(len) > self.budget {
             return 0;
         }
-        let from = os::map_unlisted(whole) as usize;
+        self.why = KERNEL;
+        let from = if self.map.is_null() {
+            0
+        } else {
+            os::map_unlisted(whole) as usize
+        };
         if from == 0 {
             return 0;
         }
-        let at = from.next_multiple_of(PIECE);
+        let at = from.next_multiple_of(align);
         if at > from {
             // SAFETY: the part before the aligned start is unused.
             unsafe { os::unmap(from as *mut u8, at - from) };
@@ -139,11 +185,8 @@ impl State {
 
     fn alloc(&mut self, layout: Layout) -> *mut u8 {
         let size = layout.size().max(layout.align());
-        if layout.align() > PIECE {
-            return null_mut();
-        }
         if size > LARGEST_CLASS {
-            return self.map_aligned(size) as *mut u8;
+            return self.map_aligned(size, layout.align()) as *mut u8;
         }
         // A block as large as its alignment, cut at a multiple of it.
         let (class, len) = class(if layout.align() > 16 {
@@ -162,7 +205,7 @@ impl State {
         }
         let mut at = self.at.next_multiple_of(layout.align().max(16));
         if at + len > self.end {
-            let piece = self.map_aligned(PIECE);
+            let piece = self.map_aligned(PIECE, PIECE);
             if piece == 0 {
                 return null_mut();
             }
@@ -171,6 +214,17 @@ impl State {
         }
         self.at = at + len;
         at as *mut u8
+    }
+
+    /// Says that a request was refused. What is given afterwards takes nothing
+    /// back: the standard library may allocate on its way from a refusal to the
+    /// abort.
+    #[cold]
+    fn tell_refusal(&mut self) {
+        if let Some(refusal) = self.refusal {
+            refusal.taken.store(self.used as u64, Ordering::Relaxed);
+            refusal.why.store(self.why, Ordering::Release);
+        }
     }
 
     fn dealloc(&mut self, block: *mut u8, layout: Layout) {
@@ -201,7 +255,12 @@ impl State {
 /// As `GlobalAlloc::alloc`, from the arena.
 pub(crate) fn alloc(layout: Layout) -> *mut u8 {
     // SAFETY: as in `begin`.
-    unsafe { &mut *ARENA.0.get() }.alloc(layout)
+    let state = unsafe { &mut *ARENA.0.get() };
+    let block = state.alloc(layout);
+    if block.is_null() {
+        state.tell_refusal();
+    }
+    block
 }
 
 /// As `GlobalAlloc::alloc_zeroed`, from the arena.
@@ -274,6 +333,8 @@ mod tests {
             map: os::map_unlisted(MAP_BYTES),
             used: 0,
             budget: 256 << 20,
+            why: 0,
+            refusal: None,
         };
         let mut seed = 1u64;
         let mut random = |n: usize| {
@@ -294,7 +355,9 @@ mod tests {
             } else {
                 let largest = [64, 5000, 3 << 20][random(3)];
                 let size = 1 + random(largest);
-                let layout = Layout::from_size_align(size, 1 << random(13)).expect("a layout");
+                // Now and then beyond the pieces' own alignment.
+                let bits = if random(100) == 0 { 26 } else { 13 };
+                let layout = Layout::from_size_align(size, 1 << random(bits)).expect("a layout");
                 let block = state.alloc(layout);
                 assert!(!block.is_null() && (block as usize).is_multiple_of(layout.align()));
                 assert!(state.is_ours(block));

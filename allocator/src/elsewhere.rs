@@ -78,6 +78,9 @@ pub fn mode() -> Option<Mode> {
 /// Without effect here.
 pub fn enter_phase(_name: &str) {}
 
+/// Without effect here.
+pub fn notice_fork() {}
+
 pub(crate) mod freeze {
     use crate::freeze_types::{Cost, Error, Options, Work};
 

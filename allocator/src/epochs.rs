@@ -103,11 +103,13 @@ impl Epochs {
         Stamp(self.stamp.load(Ordering::Relaxed))
     }
 
-    pub(crate) fn set_phase(&self, phase: u16) {
+    /// Enters a phase; phases only rise.
+    pub(crate) fn raise_phase(&self, phase: u16) {
+        let phase = u64::from(phase) << 48;
         let _ = self
             .stamp
             .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |stamp| {
-                Some(stamp & !Stamp::PHASE | u64::from(phase) << 48)
+                Some(stamp & !Stamp::PHASE | phase.max(stamp & Stamp::PHASE))
             });
     }
 
@@ -182,7 +184,7 @@ mod tests {
         epochs.cut(1, || assert!(epochs.stamp().in_cut()));
         assert!(!epochs.stamp().in_cut());
         assert_eq!(epochs.stamp().epoch(), 2);
-        epochs.set_phase(7);
+        epochs.raise_phase(7);
         epochs.cut(1, || {});
         assert_eq!((epochs.stamp().phase(), epochs.stamp().epoch()), (7, 4));
     }

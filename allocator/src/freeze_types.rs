@@ -13,9 +13,11 @@ pub struct Options {
     /// A descriptor that the copy keeps open, for its result.
     pub keep: Option<i32>,
     /// Memory that the copy may take for itself, in bytes; none for a quarter
-    /// of what the control group, or the machine, has left.
+    /// of what the control group, the machine or the address space has left. Without a copy the
+    /// image alone is held to it.
     pub memory: Option<u64>,
-    /// How long the copy may work before it is killed.
+    /// How long the copy may work before it is killed. Without a copy the work is
+    /// not interrupted: it does not begin when the image alone took as long.
     pub deadline: Duration,
 }
 
@@ -65,6 +67,11 @@ pub enum Error {
         /// The budget in bytes.
         budget: u64,
     },
+    /// The kernel gave the copy no more memory, though its budget had some left.
+    Refused {
+        /// What the copy had, in bytes.
+        taken: u64,
+    },
     /// The copy died of a signal or a panic.
     Died(String),
     /// The work itself failed.
@@ -92,6 +99,11 @@ impl fmt::Display for Error {
                 f,
                 "the snapshot needed more than its budget of {budget} bytes \
                  (a quarter of the memory that is left); the process is unharmed"
+            ),
+            Error::Refused { taken } => write!(
+                f,
+                "the kernel gave the snapshot no more than {taken} bytes (a limit on the address \
+                 space, or no memory is left); the process is unharmed"
             ),
             Error::Died(how) => write!(
                 f,

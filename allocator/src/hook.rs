@@ -46,15 +46,19 @@ pub(crate) struct Recorder {
     pub(crate) objects: Objects,
     pub(crate) start: Start,
     pub(crate) epochs: Epochs,
+    pub(crate) phases: Phases,
     /// Slots of blocks that were freed on threads without a row.
     pub(crate) late: Late,
     /// Allocations of threads that have no row, which could not be recorded.
     pub(crate) lost: AtomicU64,
     /// Set by the first thread that decides the mode.
     deciding: AtomicU32,
+    /// The process that records.
+    process: AtomicU32,
 }
 
-/// The recorder of this process.
+/// The recorder of this process. Its bytes are all zero at the start, so it
+/// takes no room in the binary.
 pub(crate) static RECORDER: Recorder = Recorder {
     shadow: Shadow::new(),
     slab: Slab::new(),
@@ -65,14 +69,12 @@ pub(crate) static RECORDER: Recorder = Recorder {
     objects: Objects::new(),
     start: Start::new(),
     epochs: Epochs::new(),
+    phases: Phases::new(),
     late: Late::new(),
     lost: AtomicU64::new(0),
     deciding: AtomicU32::new(0),
+    process: AtomicU32::new(0),
 };
-
-/// The names of the phases. Apart from the recorder, whose bytes are all zero
-/// at the start, so that it takes no room in the binary.
-pub(crate) static PHASES: Phases = Phases::new();
 
 // SAFETY: all fields are atomics or structs of atomics, but for the `Cell`s of
 // the rows, which only the row's own thread touches (see rows.rs).
@@ -96,6 +98,7 @@ pub(crate) fn decide(default: Mode) -> u8 {
         if mode == Mode::Exact {
             RECORDER.start.begin();
             RECORDER.objects.refresh(&RECORDER.rules);
+            RECORDER.process.store(os::process_id(), Ordering::Relaxed);
             // SAFETY: the handler touches only this thread's row.
             unsafe { libc::pthread_atfork(None, None, Some(forked)) };
         }
@@ -110,6 +113,7 @@ pub(crate) fn decide(default: Mode) -> u8 {
 
 /// In a process that the host forked: the one thread left has a new id.
 extern "C" fn forked() {
+    RECORDER.process.store(os::process_id(), Ordering::Relaxed);
     RECORDER.epochs.forked(RECORDER.start.tick());
     let own = row_if_any();
     if let Some(row) = own {
@@ -121,6 +125,16 @@ extern "C" fn forked() {
         if !own.is_some_and(|own| core::ptr::eq(own, row)) {
             row.unpark();
         }
+    }
+}
+
+/// What `pthread_atfork` would have done, in a process that came from a raw
+/// `clone`, which runs no such handler. For a snapshot, on the thread that asks
+/// for it: in such a process that is the one that was cloned.
+pub fn notice_fork() {
+    let recording = state::now() == state::EXACT;
+    if recording && RECORDER.process.load(Ordering::Relaxed) != os::process_id() {
+        forked();
     }
 }
 
@@ -446,5 +460,5 @@ pub fn mode() -> Option<Mode> {
 pub fn enter_phase(name: &str) {
     let _pause = pause();
     let now = RECORDER.start.tick();
-    PHASES.enter(name, now, &RECORDER.epochs);
+    RECORDER.phases.enter(name, now, &RECORDER.epochs);
 }

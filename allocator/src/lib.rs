@@ -43,7 +43,7 @@ mod recorder {
     pub(crate) mod unwind;
 
     pub use heap::Heap;
-    pub use hook::{Pause, enter_phase, mode, pause};
+    pub use hook::{Pause, enter_phase, mode, notice_fork, pause};
 }
 #[cfg(all(target_os = "linux", target_arch = "x86_64", not(endler_elsewhere)))]
 pub(crate) use recorder::*;
@@ -55,7 +55,7 @@ pub(crate) use recorder::*;
 mod recorder;
 
 pub use mode::Mode;
-pub use recorder::{Heap, Pause, enter_phase, mode, pause};
+pub use recorder::{Heap, Pause, enter_phase, mode, notice_fork, pause};
 
 /// Freezing: an image of this process, while it goes on.
 pub mod freeze {

@@ -246,6 +246,11 @@ impl Slab {
         chunk.get((index & 0xffff) as usize)
     }
 
+    /// Slots given out so far, at most: no fewer than there are live blocks.
+    pub(crate) fn given_out(&self) -> u64 {
+        self.shared.fresh.load(Ordering::Relaxed)
+    }
+
     /// Calls `each` for [`BATCH`] free slots, or fewer, from the shared stack
     /// or never used; false when memory is refused or the table is full.
     #[cold]

@@ -310,9 +310,12 @@ fn the_copy_is_modest() {
             // SAFETY: asks for this process's priority.
             let nice = unsafe { libc::getpriority(libc::PRIO_PROCESS, 0) };
             let victim = std::fs::read_to_string("/proc/self/oom_score_adj").expect("reads");
-            format!("core {} nice {nice} oom {}", core.rlim_cur, victim.trim())
+            // SAFETY: asks for a flag.
+            let dumps = unsafe { libc::prctl(libc::PR_GET_DUMPABLE) };
+            let core = format!("core {} piped {dumps}", core.rlim_cur);
+            format!("{core} nice {nice} oom {}", victim.trim())
         });
-        assert_eq!(text, "core 0 nice 5 oom 1000");
+        assert_eq!(text, "core 0 piped 0 nice 5 oom 1000");
         let own = std::fs::read_to_string("/proc/self/oom_score_adj").expect("reads");
         assert_ne!(own.trim(), "1000", "and the host is as it was");
     });

@@ -116,3 +116,56 @@ fn a_forked_child_records_for_itself() {
             .for_each(|thread| thread.join().expect("ends"));
     });
 }
+
+#[test]
+fn a_raw_clone_that_runs_no_atfork_handler_records_for_itself() {
+    alone(
+        "a_raw_clone_that_runs_no_atfork_handler_records_for_itself",
+        || {
+            let blocks: Vec<Block> = (0..2000).map(|i| Block::alloc(100_000 + i, 8)).collect();
+            let no = 0u64;
+            // SAFETY: a process without shared memory, as fork makes one; no other
+            // thread of this process holds a lock of the C library.
+            let pid =
+                unsafe { libc::syscall(libc::SYS_clone, libc::SIGCHLD, no, no, no, no) } as i32;
+            if pid == 0 {
+                // SAFETY: the child's own alarm clock.
+                unsafe { libc::alarm(60) };
+                let result = catch_unwind(AssertUnwindSafe(|| {
+                    endler_allocator::notice_fork();
+                    child(&blocks);
+                    // The row of the one thread that was cloned is still its own,
+                    // however many threads look for a row.
+                    let release = std::sync::Barrier::new(9);
+                    std::thread::scope(|scope| {
+                        for _ in 0..8 {
+                            let builder = std::thread::Builder::new().name("in-the-child".into());
+                            let allocates = || {
+                                let block = Block::alloc(55, 8);
+                                release.wait();
+                                release.wait();
+                                block.free();
+                            };
+                            builder.spawn_scoped(scope, allocates).expect("a thread");
+                        }
+                        release.wait();
+                        let mine = Block::alloc(77_777, 8);
+                        let row = live(&image(), mine.addr()).expect("it lives");
+                        release.wait();
+                        assert_ne!(row.thread, "in-the-child");
+                    });
+                }));
+                // SAFETY: ends the child.
+                unsafe { libc::_exit(i32::from(result.is_err())) };
+            }
+            let mut status = 0;
+            // SAFETY: waits for our own child.
+            assert_eq!(unsafe { libc::waitpid(pid, &raw mut status, 0) }, pid);
+            assert_eq!(status, 0, "the child failed");
+            let image = image();
+            for block in &blocks {
+                assert!(live(&image, block.addr()).is_some(), "the parent's block");
+            }
+        },
+    );
+}

@@ -132,6 +132,54 @@ pub(crate) fn wait_for<T>(what: &str, mut ready: impl FnMut() -> Option<T>) -> T
     }
 }
 
+/// A process that `parent` made.
+pub(crate) fn child_of(parent: u32) -> Option<u32> {
+    let processes = std::fs::read_dir("/proc").expect("processes");
+    let mut pids = processes.filter_map(|p| p.ok()?.file_name().to_str()?.parse::<u32>().ok());
+    pids.find(|pid| {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        // The name in brackets may hold blanks; then come the state and the parent.
+        let mut fields = stat
+            .rsplit(')')
+            .next()
+            .unwrap_or_default()
+            .split_whitespace();
+        fields.nth(1) == Some(&parent.to_string())
+    })
+}
+
+/// The names in a directory, in order.
+pub(crate) fn names(directory: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
+    let names = entries.map(|e| e.file_name().to_string_lossy().into_owned());
+    let mut names: Vec<_> = names.collect();
+    names.sort();
+    names
+}
+
+/// This process's standard error from here on, to be read line by line. Panics are
+/// told on standard output.
+pub(crate) fn own_errors() -> BufReader<std::io::PipeReader> {
+    std::panic::set_hook(Box::new(|info| println!("{info}")));
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    // SAFETY: 2 becomes the pipe; nothing of this process has it open otherwise.
+    let to = unsafe { libc::dup2(std::os::fd::AsRawFd::as_raw_fd(&writer), 2) };
+    assert_eq!(to, 2);
+    BufReader::new(reader)
+}
+
+/// Sends a signal to this process.
+pub(crate) fn raise(signal: i32) {
+    // SAFETY: raises a signal that the test has prepared for.
+    assert_eq!(unsafe { libc::raise(signal) }, 0);
+}
+
+/// Ends this process by SIGALRM if it hangs.
+pub(crate) fn at_most_a_minute() {
+    // SAFETY: this process's own alarm clock.
+    unsafe { libc::alarm(60) };
+}
+
 /// Sends a signal to a process.
 pub(crate) fn signal(pid: u32, signal: i32) {
     // SAFETY: sends a signal to a child of this test.

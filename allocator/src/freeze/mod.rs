@@ -5,7 +5,10 @@
 //! can be made (seccomp, memory) the work runs in the process itself, and the
 //! image says that it is not one instant.
 //!
-//! * [`copy`]: the clone, the precautions in the copy, the wait with a deadline.
+//! * [`copy`]: the clone, the copy's life, what the host makes of its end.
+//! * [`descriptors`]: none of the host's in the copy, at once.
+//! * [`precautions`]: signals, priority, the copy's own end.
+//! * [`wait`]: the host's wait with a deadline.
 //! * [`notes`]: where the other threads' stacks stand.
 //! * [`extract`]: from the recorder's tables to the columns of an image.
 //! * [`figures`]: the process's own numbers.
@@ -13,8 +16,11 @@
 //! Not for: deciding where the result goes. That is the caller's work.
 
 mod copy;
+mod descriptors;
 mod extract;
 mod figures;
 mod notes;
+mod precautions;
+mod wait;
 
 pub use copy::freeze;

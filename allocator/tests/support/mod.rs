@@ -3,6 +3,8 @@
 //! in a process of its own.
 
 pub(crate) mod churn;
+pub(crate) mod filter;
+pub(crate) mod memory_group;
 
 use std::alloc::Layout;
 use std::io::{Read, Seek, SeekFrom, Write};
