@@ -16,7 +16,6 @@
 )]
 
 use core::cell::Cell;
-use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use crate::clock::Start;
 use crate::contexts::{Contexts, Frames, Stack};
@@ -29,6 +28,7 @@ use crate::rows::{Guard, Row, Rows};
 use crate::shadow::Shadow;
 use crate::slots::{Record, Slab};
 use crate::state;
+use crate::sync::{AtomicU32, AtomicU64, Ordering};
 use crate::threads::Threads;
 use crate::unwind::cache::RuleCache;
 use crate::unwind::memo::Memo;

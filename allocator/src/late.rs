@@ -12,9 +12,8 @@
     clippy::arithmetic_side_effects
 )]
 
-use core::sync::atomic::{AtomicU32, Ordering};
-
 use crate::slots::Slab;
+use crate::sync::{AtomicU32, Ordering};
 
 /// Slots that were freed where no magazine could be touched: inside the
 /// profiler (by a signal handler), or on a thread without a row.

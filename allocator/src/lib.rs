@@ -32,12 +32,15 @@ mod recorder {
     pub(crate) mod heap;
     pub(crate) mod hook;
     pub(crate) mod late;
+    #[cfg(all(test, loom))]
+    mod model;
     pub(crate) mod os;
     pub(crate) mod phases;
     pub(crate) mod rows;
     pub(crate) mod shadow;
     pub(crate) mod slots;
     pub(crate) mod state;
+    pub(crate) mod sync;
     pub(crate) mod threads;
     pub(crate) mod totals;
     pub(crate) mod unwind;

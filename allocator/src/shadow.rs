@@ -34,19 +34,17 @@
     clippy::arithmetic_side_effects
 )]
 
-use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
-
-use crate::os;
+use crate::sync::{AtomicPtr, AtomicU32, AtomicU64, Ordering, map, sized, unmap};
 
 /// Addresses that the shadow covers: the lower half of a 47-bit space.
-const ADDRESS_BITS: u32 = 47;
-const LEAF_BITS: u32 = 24;
+const ADDRESS_BITS: u32 = sized(47, 7) as u32;
+const LEAF_BITS: u32 = sized(24, 6) as u32;
 const GRANULE_BITS: u32 = 4;
 const DIRECTORY_LEN: usize = 1 << (ADDRESS_BITS - LEAF_BITS);
 const LEAF_LEN: usize = 1 << (LEAF_BITS - GRANULE_BITS);
 const PLANES: usize = 1 << GRANULE_BITS;
 /// Leaves that can be listed for a snapshot: 2^14 × 16 MiB = 256 GiB of heap.
-const MAX_LEAVES: usize = 1 << 14;
+const MAX_LEAVES: usize = sized(1 << 14, 2);
 
 type Leaf = [AtomicU32; LEAF_LEN];
 type Directory = [AtomicPtr<Leaf>; DIRECTORY_LEN];
@@ -132,7 +130,7 @@ impl Shadow {
         );
         if set.is_err() {
             // SAFETY: nobody else has seen `fresh`.
-            unsafe { os::unmap(fresh.cast(), size_of::<Leaf>()) };
+            unsafe { unmap(fresh.cast(), size_of::<Leaf>()) };
             return self.get(addr);
         }
         let n = self.count.fetch_add(1, Ordering::AcqRel) as usize;
@@ -219,7 +217,7 @@ impl Entry {
 
 /// Maps zeroed memory for a `T` made of atomics only.
 pub(crate) fn map_new<T>() -> Option<*mut T> {
-    let at = os::map(size_of::<T>());
+    let at = map(size_of::<T>());
     if at.is_null() { None } else { Some(at.cast()) }
 }
 
@@ -239,7 +237,7 @@ pub(crate) fn install<T>(place: &AtomicPtr<T>) -> Option<*mut T> {
         Ok(_) => Some(fresh),
         Err(other) => {
             // SAFETY: nobody else has seen `fresh`.
-            unsafe { os::unmap(fresh.cast(), size_of::<T>()) };
+            unsafe { unmap(fresh.cast(), size_of::<T>()) };
             Some(other)
         }
     }

@@ -45,19 +45,18 @@
     clippy::arithmetic_side_effects
 )]
 
-use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
-
 use crate::epochs::Stamp;
 use crate::shadow::install;
+use crate::sync::{AtomicPtr, AtomicU64, Ordering, sized};
 
 /// Slots in a chunk.
-const CHUNK_SLOTS: usize = 1 << 16;
+const CHUNK_SLOTS: usize = sized(1 << 16, 8);
 /// Chunks: 2^16 × 65,536 slots is more than a 32-bit index can name.
-const MAX_CHUNKS: usize = 1 << 16;
+const MAX_CHUNKS: usize = sized(1 << 16, 1);
 /// Slots that move between a thread and the shared stack at a time.
 /// Chosen so that one shared write is paid per 128 operations; larger batches
 /// gained nothing on the two-thread churn of `benches/`.
-pub(crate) const BATCH: usize = 128;
+pub(crate) const BATCH: usize = sized(128, 2);
 /// Marks the end of a list: no slot has this index.
 pub(crate) const NONE: u32 = u32::MAX;
 

@@ -16,10 +16,12 @@
     clippy::arithmetic_side_effects
 )]
 
-use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
+// The counts have one writer; only the directory is as the shared tables are.
+use core::sync::atomic::{AtomicU32, AtomicU64};
 
 use crate::contexts::MAX_CONTEXTS;
 use crate::shadow::install;
+use crate::sync::{AtomicPtr, Ordering};
 
 const CHUNK: usize = 256;
 

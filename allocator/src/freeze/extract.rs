@@ -72,7 +72,7 @@ pub(super) fn image(recorder: &Recorder, gathered: &Gathered, cut: Cut, held: Na
         .rows
         .iter()
         .map(|r| r.lost.load(std::sync::atomic::Ordering::Relaxed));
-    let load = |n: &std::sync::atomic::AtomicU64| n.load(std::sync::atomic::Ordering::Relaxed);
+    let load = |n: &crate::sync::AtomicU64| n.load(crate::sync::Ordering::Relaxed);
     image.figures = Figures {
         lost: lost.sum::<u64>() + load(&recorder.lost),
         truncated: load(&recorder.contexts.truncated),

@@ -17,11 +17,10 @@
     clippy::arithmetic_side_effects
 )]
 
-use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
-
 use super::rule::{Rule, TABLE_LEN, place};
 use super::{cfi, objects::Objects};
 use crate::shadow::install;
+use crate::sync::{AtomicPtr, AtomicU64, Ordering};
 
 type Table = [AtomicU64; TABLE_LEN];
 

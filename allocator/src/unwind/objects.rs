@@ -23,11 +23,12 @@
 )]
 
 use core::ffi::{CStr, c_char, c_int, c_void};
-use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
+use core::sync::atomic::AtomicU32;
 
 use super::cache::RuleCache;
 use crate::os;
 use crate::shadow::install;
+use crate::sync::{AtomicPtr, Ordering};
 
 /// Files that can be remembered, loaded ones and unloaded ones.
 const MAX_RECORDS: usize = 4096;
