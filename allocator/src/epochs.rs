@@ -116,7 +116,10 @@ impl Epochs {
     /// Runs `copy`, which makes a cut, in an epoch of its own. `now` is the
     /// tick. Cuts of several threads follow one another.
     pub(crate) fn cut<T>(&self, now: u32, copy: impl FnOnce() -> T) -> T {
-        while self.cutting.swap(true, Ordering::Acquire) {
+        let free = |cutting: &AtomicBool| {
+            cutting.compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed)
+        };
+        while free(&self.cutting).is_err() {
             yield_now();
         }
         self.advance(now);

@@ -346,7 +346,7 @@ pub(crate) fn park(addr: *mut u8) -> Option<Parked> {
     // row's place taken and does without.
     let guard = row()
         .and_then(Row::enter)
-        .filter(|guard| guard.row.parked().is_none());
+        .filter(|guard| !guard.row.is_parked());
     if let Some(guard) = &guard {
         guard.row.park(index, record);
     }

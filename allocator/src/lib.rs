@@ -32,9 +32,11 @@ mod recorder {
     pub(crate) mod heap;
     pub(crate) mod hook;
     pub(crate) mod late;
+    pub(crate) mod look;
     #[cfg(all(test, loom))]
     mod model;
     pub(crate) mod os;
+    pub(crate) mod parking;
     pub(crate) mod phases;
     pub(crate) mod rows;
     pub(crate) mod shadow;

@@ -38,6 +38,7 @@ use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering, 
 use crate::epochs::{Epochs, Stamp};
 use crate::late::Late;
 use crate::os;
+use crate::parking::Parking;
 use crate::shadow::map_new;
 use crate::slots::{BATCH, Record, Slab, Slot};
 use crate::threads::Threads;
@@ -73,9 +74,7 @@ pub(crate) struct Row {
     held: AtomicU32,
     refills: Cell<u32>,
     pub(crate) late: Late,
-    /// Slot index + 1, or 0.
-    pub(crate) parked: AtomicU32,
-    pub(crate) parked_words: [AtomicU64; 3],
+    parking: Parking,
     /// Allocations that could not be recorded.
     pub(crate) lost: AtomicU64,
     pub(crate) stacks: Stacks,
@@ -294,24 +293,24 @@ impl Row {
     /// Keeps the record of a block while its inner realloc runs.
     #[inline(always)]
     pub(crate) fn park(&self, index: u32, record: Record) {
-        for (to, from) in self.parked_words.iter().zip(record.0) {
-            to.store(from, Ordering::Relaxed);
-        }
-        self.parked.store(index.wrapping_add(1), Ordering::Release);
+        self.parking.park(index, record);
     }
 
     /// Ends [`Row::park`], after the shadow has the block again.
     #[inline(always)]
     pub(crate) fn unpark(&self) {
-        self.parked.store(0, Ordering::Release);
+        self.parking.unpark();
+    }
+
+    /// Whether a block is parked.
+    #[inline(always)]
+    pub(crate) fn is_parked(&self) -> bool {
+        self.parking.is_taken()
     }
 
     /// The parked slot and its record, for a snapshot.
     pub(crate) fn parked(&self) -> Option<(u32, Record)> {
-        let index = self.parked.load(Ordering::Acquire).checked_sub(1)?;
-        let [a, b, c] = &self.parked_words;
-        let words = [a, b, c].map(|w| w.load(Ordering::Relaxed));
-        Some((index, Record(words)))
+        self.parking.parked()
     }
 
     /// The context last found for a walk of this hash.
@@ -347,7 +346,7 @@ impl Row {
         self.thread.store(number << 48, Ordering::Relaxed);
         self.refills.set(0);
         // The former owner cannot have died inside an inner realloc and gone on.
-        self.parked.store(0, Ordering::Relaxed);
+        self.parking.unpark();
         // SAFETY: the row has no other owner, and its guard is not given out yet.
         unsafe { &mut *self.memo.get() }.reset();
         self.stacks.find_own(tid, sp);

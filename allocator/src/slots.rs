@@ -148,7 +148,8 @@ impl Slot {
     #[inline(always)]
     pub(crate) fn store(&self, record: Record) {
         for (to, from) in self.word.iter().zip(record.0) {
-            to.store(from, Ordering::Relaxed);
+            // In order behind what ended the slot's former block: see `look`.
+            to.store(from, Ordering::Release);
         }
     }
 
@@ -178,7 +179,7 @@ impl Slot {
 
     /// Notes that the end of the free slot's block has been counted.
     pub(crate) fn set_counted(&self) {
-        self.word[1].store(0, Ordering::Relaxed);
+        self.word[1].store(0, Ordering::Release);
     }
 
     pub(crate) fn pair(&self, word: usize) -> (u32, u32) {
@@ -191,7 +192,7 @@ impl Slot {
 
     pub(crate) fn set_pair(&self, word: usize, low: u32, high: u32) {
         if let Some(word) = self.word.get(word) {
-            word.store(u64::from(low) | u64::from(high) << 32, Ordering::Relaxed);
+            word.store(u64::from(low) | u64::from(high) << 32, Ordering::Release);
         }
     }
 }

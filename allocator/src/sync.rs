@@ -10,7 +10,9 @@
 
 #[cfg(not(all(test, loom)))]
 mod plain {
-    pub(crate) use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
+    pub(crate) use core::sync::atomic::{
+        AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering, fence,
+    };
     pub(crate) use std::thread::yield_now;
 
     pub(crate) use crate::os::{map, unmap};

@@ -18,6 +18,7 @@ use endler_snapshot::{
 
 use super::notes::Note;
 use crate::hook::Recorder;
+use crate::look::each_recorded;
 use crate::os;
 use crate::phases::Entered;
 use crate::slots::Record;
@@ -180,18 +181,11 @@ fn blocks(recorder: &Recorder, image: &Image) -> Blocks {
         .filter_map(crate::rows::Row::parked)
         .collect();
     let mut seen = Vec::new();
-    recorder.shadow.for_each(|addr, index| {
-        let Some(slot) = recorder.slab.slot(index) else {
-            return;
-        };
-        let record = slot.load();
-        let still = recorder.shadow.get(addr).and_then(|entry| entry.load()) == Some(index);
-        if record.addr() == addr && still {
-            if parked.contains_key(&index) {
-                seen.push(index);
-            }
-            add(&mut blocks, index, record);
+    each_recorded(&recorder.shadow, &recorder.slab, |index, record| {
+        if parked.contains_key(&index) {
+            seen.push(index);
         }
+        add(&mut blocks, index, record);
     });
     sort(&mut blocks);
     // The old place of a block whose inner realloc is about to return may be

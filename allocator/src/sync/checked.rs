@@ -28,6 +28,7 @@ use std::collections::HashMap;
 pub(crate) use core::sync::atomic::Ordering;
 use loom::cell::UnsafeCell;
 use loom::sync::atomic::AtomicU64 as Checked;
+pub(crate) use loom::sync::atomic::fence;
 pub(crate) use loom::thread::yield_now;
 
 /// Mappings are aligned as the structures with lines of their own want it.
@@ -47,6 +48,8 @@ pub(crate) enum Op {
 pub(crate) enum Fault {
     /// Nothing is published or acquired by these operations.
     Relaxed(Op),
+    /// Nor by any operation.
+    Unordered,
     /// Compares and stores in two steps.
     Torn,
     /// The upper half of the word, the tag of a shared stack, stays 0.
@@ -89,7 +92,7 @@ fn has(at: &Location<'_>, fault: Fault) -> bool {
 }
 
 fn order(at: &Location<'_>, op: Op, order: Ordering) -> Ordering {
-    if has(at, Fault::Relaxed(op)) {
+    if has(at, Fault::Relaxed(op)) || has(at, Fault::Unordered) {
         Ordering::Relaxed
     } else {
         order
