@@ -92,8 +92,10 @@ fn a_top_that_came_back_is_another() {
             slab.give_batch(&second);
             slab.give_batch(&first);
             let other = spawn(move || take(slab));
-            let top = take(slab);
+            let mut top = take(slab);
             let below = take(slab);
+            // By the slot that named it before.
+            top.reverse();
             slab.give_batch(&top);
             let theirs = other.join().expect("it ends");
             all_once(slab, vec![below, theirs]);

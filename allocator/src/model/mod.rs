@@ -7,6 +7,11 @@
 //! build them.
 
 mod batches;
+mod contexts;
+mod epochs;
+mod late;
+mod look;
+mod shadow;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU32, Ordering};
