@@ -19,12 +19,13 @@ use core::cell::Cell;
 
 use crate::clock::Start;
 use crate::contexts::{Contexts, Frames, Stack};
+use crate::depot::Depot;
 use crate::epochs::Epochs;
 use crate::late::Late;
 use crate::mode::Mode;
 use crate::os;
 use crate::phases::Phases;
-use crate::rows::{Guard, Row, Rows};
+use crate::rows::{Free, Guard, Row, Rows};
 use crate::shadow::Shadow;
 use crate::slots::{Record, Slab};
 use crate::state;
@@ -39,6 +40,7 @@ use crate::unwind::walk::{OwnStack, Registers, Words};
 pub(crate) struct Recorder {
     pub(crate) shadow: Shadow,
     pub(crate) slab: Slab,
+    pub(crate) depot: Depot,
     pub(crate) rows: Rows,
     pub(crate) threads: Threads,
     pub(crate) contexts: Contexts,
@@ -62,6 +64,7 @@ pub(crate) struct Recorder {
 pub(crate) static RECORDER: Recorder = Recorder {
     shadow: Shadow::new(),
     slab: Slab::new(),
+    depot: Depot::new(),
     rows: Rows::new(),
     threads: Threads::new(),
     contexts: Contexts::new(),
@@ -74,6 +77,14 @@ pub(crate) static RECORDER: Recorder = Recorder {
     lost: AtomicU64::new(0),
     deciding: AtomicU32::new(0),
     process: AtomicU32::new(0),
+};
+
+/// Where its threads find free slots.
+const FREE: Free<'static> = Free {
+    slab: &RECORDER.slab,
+    depot: &RECORDER.depot,
+    late: &RECORDER.late,
+    threads: &RECORDER.threads,
 };
 
 // SAFETY: all fields are atomics or structs of atomics, but for the `Cell`s of
@@ -280,8 +291,7 @@ fn try_insert(guard: &Guard<'_>, addr: u64, size: usize, context: u32) -> bool {
     };
     let row = guard.row;
     let stamp = RECORDER.epochs.stamp();
-    let Some((index, slot)) = row.pop(stamp, &RECORDER.slab, &RECORDER.late, &RECORDER.threads)
-    else {
+    let Some((index, slot)) = row.pop(stamp, FREE) else {
         return false;
     };
     slot.store(Record::new(
@@ -306,9 +316,6 @@ pub(crate) fn remove(addr: *mut u8) {
     else {
         return;
     };
-    if let Some(slot) = RECORDER.slab.slot(index) {
-        slot.prefetch();
-    }
     free_slot(index);
 }
 
@@ -322,9 +329,7 @@ fn free_slot(index: u32) {
     let Some(guard) = row.enter() else {
         return row.late.push(index, died, &RECORDER.slab);
     };
-    guard
-        .row
-        .push(index, died, &RECORDER.slab, &RECORDER.epochs);
+    guard.row.push(index, died, &RECORDER.slab, &RECORDER.depot);
 }
 
 /// A block whose inner realloc is running.
@@ -438,8 +443,8 @@ pub fn pause() -> Pause {
 impl Drop for Pause {
     fn drop(&mut self) {
         if let Some(row) = self.row {
-            if !self.before {
-                row.drain(&row.late, &RECORDER.slab, RECORDER.epochs.stamp());
+            if !self.before && !RECORDER.epochs.stamp().in_cut() {
+                row.drain(&row.late, FREE);
             }
             row.set_busy(self.before);
         }

@@ -92,7 +92,7 @@ mod tests {
     fn late_lists_keep_slots_and_deaths() {
         let slab = Slab::new();
         let mut fresh = Vec::new();
-        assert!(slab.take_batch(&mut |index| fresh.push(index)));
+        assert!(slab.take_fresh(&mut |index| fresh.push(index)));
         let late = Late::new();
         for (died, index) in fresh.iter().take(5).enumerate() {
             late.push(*index, died as u32, &slab);

@@ -27,6 +27,7 @@ mod recorder {
     pub(crate) mod clock;
     pub(crate) mod contexts;
     pub(crate) mod copy_arena;
+    pub(crate) mod depot;
     pub(crate) mod epochs;
     pub(crate) mod freeze;
     pub(crate) mod heap;

@@ -7,8 +7,8 @@
 //! A block is live if the shadow at its address holds its slot, or if a row
 //! has it parked (its inner realloc is running). Both at once is one block.
 
-use hashbrown::HashMap;
 use hashbrown::hash_map::Entry;
+use hashbrown::{HashMap, HashSet};
 
 use endler_snapshot::{
     Addr, Blocks, Bytes, Context, ContextId, Cut, Figures, Frame, FrameId, FrameKind, Image,
@@ -17,6 +17,7 @@ use endler_snapshot::{
 };
 
 use super::notes::Note;
+use crate::depot::Magazine;
 use crate::hook::Recorder;
 use crate::look::each_recorded;
 use crate::os;
@@ -330,7 +331,14 @@ fn totals(recorder: &Recorder, contexts: usize) -> Vec<Totals> {
     };
     let slab = &recorder.slab;
     let rows = recorder.rows.iter();
-    rows.flat_map(|row| row.magazine().chain(row.late.look(slab)))
+    // A magazine that is being moved is found in two places.
+    let mut seen = HashSet::new();
+    let in_rows = recorder.rows.iter().flat_map(|row| row.pair.each());
+    let magazines = in_rows.chain(recorder.depot.full());
+    magazines
+        .filter(|magazine| seen.insert(magazine.number()))
+        .flat_map(Magazine::each)
+        .chain(rows.flat_map(|row| row.late.look(slab)))
         .chain(recorder.late.look(slab))
         .for_each(uncounted);
     totals

@@ -6,8 +6,8 @@
 //! which it must find. `tests/model.sh` runs them; a plain `cargo test` does not
 //! build them.
 
-mod batches;
 mod contexts;
+mod depot;
 mod epochs;
 mod late;
 mod look;
