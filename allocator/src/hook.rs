@@ -194,20 +194,21 @@ impl Frames for MemoFrames<'_> {
 fn context(guard: &mut Guard<'_>, start: Registers) -> u32 {
     let generation = RECORDER.objects.generation();
     match guard.memo().known(start, generation, &OwnStack) {
-        0 => context_slow(guard, start),
+        0 => context_slow(guard, start.ip, start.sp, start.bp),
         context => context,
     }
 }
 
+/// Walks the stack. The registers are passed one by one, so that the fast path
+/// need not put them into memory.
+#[cold]
 #[inline(never)]
-fn context_slow(guard: &mut Guard<'_>, start: Registers) -> u32 {
+fn context_slow(guard: &mut Guard<'_>, ip: u64, sp: u64, bp: u64) -> u32 {
+    let start = Registers { ip, sp, bp };
     let row = guard.row;
     let memo = guard.memo();
     let (rules, objects) = (&RECORDER.rules, &RECORDER.objects);
-    let walked = match memo.walk(start, &row.stacks, rules, objects, &OwnStack) {
-        Ok(context) => return context,
-        Err(walked) => walked,
-    };
+    let walked = memo.walk(start, &row.stacks, rules, objects, &OwnStack);
     let generation = objects.generation();
     let hash = walked.hash ^ u64::from(generation).wrapping_mul(0xd6e8_feb8_6659_fd93);
     let context = row.cached(hash).unwrap_or_else(|| {
@@ -224,7 +225,7 @@ fn context_slow(guard: &mut Guard<'_>, start: Registers) -> u32 {
         row.remember(hash, context);
         context
     });
-    memo.remember(context);
+    memo.remember(context, &OwnStack);
     context
 }
 
@@ -261,10 +262,12 @@ pub(crate) fn insert(block: *mut u8, size: usize, caller: Caller) {
         RECORDER.lost.fetch_add(1, Ordering::Relaxed);
         return;
     };
+    // Asked first, while there is little to keep over the call.
+    let born = RECORDER.start.tick();
     // Inside the profiler: its own blocks are not the host's.
     let Some(mut guard) = row.enter() else { return };
     let context = context(&mut guard, caller.registers());
-    if !try_insert(&guard, block as u64, size, context) {
+    if !try_insert(&guard, block as u64, size, context, born) {
         lose(&guard);
     }
 }
@@ -285,7 +288,7 @@ fn lose(guard: &Guard<'_>) {
 }
 
 #[inline(always)]
-fn try_insert(guard: &Guard<'_>, addr: u64, size: usize, context: u32) -> bool {
+fn try_insert(guard: &Guard<'_>, addr: u64, size: usize, context: u32, born: u32) -> bool {
     let Some(entry) = RECORDER.shadow.get_or_map(addr) else {
         return false;
     };
@@ -300,7 +303,7 @@ fn try_insert(guard: &Guard<'_>, addr: u64, size: usize, context: u32) -> bool {
         row.thread(),
         stamp,
         context,
-        RECORDER.start.tick(),
+        born,
     ));
     entry.set(index);
     true

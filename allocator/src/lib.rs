@@ -47,6 +47,7 @@ mod recorder {
     pub(crate) mod threads;
     pub(crate) mod totals;
     pub(crate) mod unwind;
+    pub(crate) mod vdso;
 
     pub use heap::Heap;
     pub use hook::{Pause, enter_phase, mode, notice_fork, pause};
