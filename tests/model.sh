@@ -16,7 +16,7 @@ if [ -n "${failed-}" ]; then
     cat "$target/loom/out" "$target/loom/err"
     exit 1
 fi
-grep -E ' orders, | is found|^test result' "$target/loom/out"
+sed -nE '/ orders, | is found|^test result/s/^\.?//p' "$target/loom/out"
 
 # Packing, marks of time and counts touch no system call; all else maps memory.
 if cargo +nightly miri --version >/dev/null 2>&1; then

@@ -9,7 +9,8 @@
 # What does not run under them, and why:
 # * the other inner allocators, which are C and not instrumented;
 # * leak detection: the recorder's tables live as long as the process;
-# * under ThreadSanitizer, four of the tests in threads.rs, which take minutes;
+# * under ThreadSanitizer, four of the tests in threads.rs: they take minutes, and the lock of
+#   their books is ordered by a path in the standard library that is not seen;
 # * its unit tests run one after the other, for it does not see that memory from
 #   the recorder's own system calls is new.
 set -euo pipefail
