@@ -286,3 +286,12 @@ fn install_segment(place: &AtomicPtr<AtomicU64>, len: usize) -> Option<*mut Atom
         }
     }
 }
+
+#[cfg(test)]
+#[allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
+mod tests;

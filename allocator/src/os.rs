@@ -187,6 +187,34 @@ pub(crate) fn thread_control_block() -> u64 {
     at
 }
 
+/// A word of a stack, whatever frame it lies in.
+///
+/// # Safety
+/// 1. The word is 8-aligned and mapped.
+#[cfg(not(endler_sanitized))]
+#[inline(always)]
+pub(crate) unsafe fn stack_word(at: u64) -> u64 {
+    // SAFETY: (1); volatile, because a frame may keep another type there.
+    unsafe { core::ptr::read_volatile(at as *const u64) }
+}
+
+/// As above, unseen by AddressSanitizer: to it the room between two locals of
+/// a frame, where a frame that has ended had a word that is remembered, is
+/// nobody's.
+///
+/// # Safety
+/// 1. As above.
+#[cfg(endler_sanitized)]
+#[inline(always)]
+pub(crate) unsafe fn stack_word(at: u64) -> u64 {
+    let word: u64;
+    // SAFETY: (1).
+    unsafe {
+        asm!("mov {}, [{}]", out(reg) word, in(reg) at, options(nostack, readonly, preserves_flags))
+    };
+    word
+}
+
 /// Writes all of `bytes` to a descriptor, as far as it goes; for one-line messages.
 pub(crate) fn write_fd(fd: i32, bytes: &[u8]) {
     let mut rest = bytes;

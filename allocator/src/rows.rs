@@ -105,7 +105,8 @@ impl Drop for Guard<'_> {
     #[inline(always)]
     fn drop(&mut self) {
         compiler_fence(Ordering::SeqCst);
-        self.row.busy.store(false, Ordering::Relaxed);
+        // For the thread that takes the row over when this one is dead.
+        self.row.busy.store(false, Ordering::Release);
     }
 }
 
@@ -307,7 +308,7 @@ impl Row {
     /// Marks the thread as inside the profiler for long; what was set before.
     pub(crate) fn set_busy(&self, busy: bool) -> bool {
         compiler_fence(Ordering::SeqCst);
-        let before = self.busy.swap(busy, Ordering::Relaxed);
+        let before = self.busy.swap(busy, Ordering::AcqRel);
         compiler_fence(Ordering::SeqCst);
         before
     }
@@ -318,6 +319,8 @@ impl Row {
     }
 
     fn take_over(&self, tid: u32, threads: &Threads, sp: u64) {
+        // What the former owner wrote last is ordered before what is written here.
+        self.set_busy(true);
         let number = u64::from(threads.enter(tid));
         self.thread.store(number << 48, Ordering::Relaxed);
         self.refills.set(0);

@@ -242,3 +242,12 @@ pub(crate) fn install<T>(place: &AtomicPtr<T>) -> Option<*mut T> {
         }
     }
 }
+
+#[cfg(test)]
+#[allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
+mod tests;

@@ -139,3 +139,12 @@ const FRAME_ENCODING: gimli::Encoding = gimli::Encoding {
     format: gimli::Format::Dwarf32,
     version: 4,
 };
+
+#[cfg(test)]
+#[allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
+mod tests;

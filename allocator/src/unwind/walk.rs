@@ -70,7 +70,7 @@ impl Words for OwnStack {
         // SAFETY: the walk only asks for aligned words between its stack
         // pointer and the stack's end, which are mapped; volatile, because the
         // frames that own them may keep other types there.
-        unsafe { core::ptr::read_volatile(at as *const u64) }
+        unsafe { crate::os::stack_word(at) }
     }
 }
 
