@@ -57,13 +57,13 @@ struct Compared;
 impl Visit for Compared {
     #[inline(never)]
     fn down(&mut self, level: u32) {
-        oracle::ask(level % 61 == 0 || level > DEEP - 50 || level < 50);
+        oracle::ask(level.is_multiple_of(61) || !(50..DEEP - 50).contains(&level));
         std::hint::black_box(Block::alloc(16, 8));
         oracle::ask(false);
     }
     #[inline(never)]
     fn up(&mut self, level: u32) {
-        oracle::ask(level % 67 == 0 || level > DEEP - 50 || level < 50);
+        oracle::ask(level.is_multiple_of(67) || !(50..DEEP - 50).contains(&level));
         std::hint::black_box(Block::alloc(24, 8));
         oracle::ask(false);
     }

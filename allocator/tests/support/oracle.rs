@@ -10,6 +10,7 @@ use std::cell::Cell;
 use std::collections::{BTreeSet, HashMap};
 use std::ffi::c_void;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use endler_snapshot::{Addr, FrameKind, Image, StackEnd};
 
@@ -29,7 +30,15 @@ pub(crate) struct Seen {
 /// Address of a block, and the frames outside [`alloc_and_trace`].
 static STACKS: Mutex<Option<HashMap<u64, Seen>>> = Mutex::new(None);
 
+/// Of so many allocations of a thread one is asked about, after the first ones.
+static EVERY: AtomicU32 = AtomicU32::new(1);
+/// Whether a block that was asked about is kept when it is freed.
+static KEEPS: AtomicBool = AtomicBool::new(false);
+/// Allocations of each thread that are asked about whatever [`EVERY`] says.
+const FIRST: u32 = 500;
+
 thread_local! {
+    static COUNT: Cell<u32> = const { Cell::new(0) };
     static INSIDE: Cell<bool> = const { Cell::new(false) };
     static ASKING: Cell<bool> = const { Cell::new(true) };
 }
@@ -49,7 +58,7 @@ impl Oracle {
 fn alloc_and_trace(heap: &dyn GlobalAlloc, layout: Layout) -> *mut u8 {
     // SAFETY: the caller's contract.
     let block = unsafe { heap.alloc(layout) };
-    if !ASKING.get() || INSIDE.replace(true) {
+    if !ASKING.get() || !is_one_of_many() || INSIDE.replace(true) {
         return block;
     }
     if let Some(stacks) = STACKS.lock().expect("not poisoned").as_mut() {
@@ -57,6 +66,13 @@ fn alloc_and_trace(heap: &dyn GlobalAlloc, layout: Layout) -> *mut u8 {
     }
     INSIDE.set(false);
     block
+}
+
+#[inline(always)]
+fn is_one_of_many() -> bool {
+    let count = COUNT.get();
+    COUNT.set(count.wrapping_add(1));
+    count < FIRST || count.is_multiple_of(EVERY.load(Ordering::Relaxed))
 }
 
 /// The frames outside [`alloc_and_trace`].
@@ -88,10 +104,18 @@ unsafe impl GlobalAlloc for Oracle {
     }
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
         if !INSIDE.replace(true) {
+            let mut keep = false;
             if let Some(stacks) = STACKS.lock().expect("not poisoned").as_mut() {
-                stacks.remove(&(block as u64));
+                if KEEPS.load(Ordering::Relaxed) {
+                    keep = stacks.contains_key(&(block as u64));
+                } else {
+                    stacks.remove(&(block as u64));
+                }
             }
             INSIDE.set(false);
+            if keep {
+                return;
+            }
         }
         // SAFETY: the caller's contract.
         unsafe { self.heap.dealloc(block, layout) }
@@ -101,6 +125,14 @@ unsafe impl GlobalAlloc for Oracle {
 /// Begins to ask.
 pub(crate) fn begin() {
     quietly(|| *STACKS.lock().expect("not poisoned") = Some(HashMap::new()));
+}
+
+/// Begins to ask about one allocation of so many, whose blocks then stay, so that
+/// a program's short-lived blocks are compared too.
+pub(crate) fn begin_sampling(every: u32) {
+    EVERY.store(every, Ordering::Relaxed);
+    KEEPS.store(true, Ordering::Relaxed);
+    begin();
 }
 
 /// Runs `body` without a question: its blocks are recorded by endler alone.
