@@ -267,11 +267,6 @@ fn at_every_instruction(on: &On) {
     tally.check(1600);
     // Each was recorded, and told.
     assert!(u64::from(tally.equal) >= in_rust + in_c, "{tally:?}");
-    for at in &tally.stuck_at {
-        let mut info: libc::Dl_info = unsafe { std::mem::zeroed() };
-        unsafe { libc::dladdr(*at as *const c_void, &mut info) };
-        println!("DBG {:x} {:?} {:?}", at - info.dli_fbase as u64, unsafe{std::ffi::CStr::from_ptr(info.dli_fname)}, if info.dli_sname.is_null() {None} else {Some(unsafe{std::ffi::CStr::from_ptr(info.dli_sname)})});
-    }
     STUCK_ALLOWED.check(&tally);
 }
 
@@ -323,10 +318,12 @@ fn by_a_timer(on: &On) {
         n += 1;
         std::hint::black_box(rust_work(n));
         std::hint::black_box(work(n as i64));
-        oracle::ask(false);
-        kept.push(format!("{n}"));
-        kept.truncate(20);
-        oracle::ask(true);
+        if n.is_multiple_of(16) {
+            oracle::ask(false);
+            kept.push(format!("{n}"));
+            kept.truncate(20);
+            oracle::ask(true);
+        }
     }
     // SAFETY: ends the timer.
     unsafe {
@@ -338,8 +335,8 @@ fn by_a_timer(on: &On) {
     };
     let (_, tally) = oracle::tally();
     println!("{tally:?}");
-    tally.check(50);
-    assert!(tally.interrupted >= 50, "{tally:?}");
+    tally.check(20);
+    assert!(tally.interrupted >= 20, "{tally:?}");
     STUCK_ALLOWED.check(&tally);
 }
 
