@@ -135,10 +135,10 @@ fn a_deep_walk_costs_what_a_shallow_one_does() {
         let thread = std::thread::Builder::new().stack_size(512 << 20);
         let measured = thread.spawn(|| {
             oracle::ask(false);
-            let deep = time_of(3, 2 * DEEP, || {
+            let deep = time_of(2, 2 * DEEP, || {
                 recurse(&mut Churn, DEEP);
             });
-            let shallow = time_of(3, 2 * DEEP, || {
+            let shallow = time_of(2, 2 * DEEP, || {
                 for _ in 0..DEEP / 100 {
                     recurse(&mut Churn, 100);
                 }

@@ -10,7 +10,7 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     };
     let pictures = files(documentation, ".png");
-    compare("oxipng", 3, || {
+    compare("oxipng", 10, || {
         let mut smaller = 0;
         for (n, path) in pictures.iter().take(40).enumerate() {
             let picture = std::fs::read(path).expect("a picture");
