@@ -13,6 +13,7 @@ fn main() {
     );
     println!("not run here: the group `model` (shared tables under loom): tests/model.sh");
     println!("not run here: the group `sanitizers` (address and thread): tests/sanitizers.sh");
+    println!("not run here: the group `stacks` (published programs' stacks): tests/stacks.sh");
     if memory_group::Group::new().is_none() {
         println!("not run here: `memory_group` (this process may make no memory control group)");
     }

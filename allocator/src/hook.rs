@@ -108,7 +108,7 @@ pub(crate) fn decide(default: Mode) -> u8 {
         let mode = state::decide(default);
         if mode == Mode::Exact {
             RECORDER.start.begin();
-            RECORDER.objects.refresh(&RECORDER.rules);
+            RECORDER.objects.begin(&RECORDER.rules);
             RECORDER.process.store(os::process_id(), Ordering::Relaxed);
             // SAFETY: the handler touches only this thread's row.
             unsafe { libc::pthread_atfork(None, None, Some(forked)) };

@@ -150,6 +150,17 @@ pub(crate) fn thread_id() -> u32 {
     (unsafe { syscall(libc::SYS_gettid, [0; 6]) }) as u32
 }
 
+/// Whether the page that holds `at` can be read now. (Where the kernel gives no
+/// answer: yes.)
+pub(crate) fn readable(at: u64) -> bool {
+    // The kernel reads the set before it refuses to do this with it.
+    const NOTHING_KNOWN: u64 = u64::MAX;
+    let args = [NOTHING_KNOWN, at & !7, 0, 8, 0, 0];
+    // SAFETY: changes nothing, as no such way of changing the mask is known.
+    let answer = unsafe { syscall(libc::SYS_rt_sigprocmask, args) };
+    answer != i64::from(libc::EFAULT).wrapping_neg()
+}
+
 /// The process id.
 pub(crate) fn process_id() -> u32 {
     // SAFETY: getpid has no arguments and no effect.

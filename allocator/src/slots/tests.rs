@@ -41,37 +41,3 @@ fn a_record_is_what_it_was_made_of() {
         (0x1000, 3, 5)
     );
 }
-
-/// Random takes and gives; the twin is the set of slots that nobody holds.
-#[test]
-fn no_slot_is_lost_or_given_twice() {
-    let slab = Slab::new();
-    let (mut held, mut free) = (Vec::<u32>::new(), std::collections::HashSet::new());
-    let mut random = 1u64;
-    for _ in 0..20_000 {
-        random = random.wrapping_mul(6_364_136_223_846_793_005) + 1;
-        let at = (random >> 33) as usize;
-        if at & 1 == 0 || held.len() < BATCH {
-            let mut taken = Vec::new();
-            let fresh = slab.given_out();
-            assert!(slab.take_batch(&mut |index| taken.push(index)));
-            for index in &taken {
-                let is_fresh = u64::from(*index) >= fresh;
-                assert!(free.remove(index) || is_fresh, "{index} was given twice");
-            }
-            assert!(
-                slab.given_out() == fresh || free.is_empty(),
-                "free slots are used first"
-            );
-            held.extend(taken);
-        } else {
-            let len = 1 + (at >> 1) % BATCH;
-            let from = (at >> 9) % (held.len() - len + 1);
-            let given: Vec<u32> = held.drain(from..from + len).collect();
-            slab.give_batch(&given);
-            free.extend(given);
-        }
-        assert_eq!(held.len() + free.len(), slab.given_out() as usize);
-    }
-    assert!(slab.given_out() > 10 * BATCH as u64);
-}

@@ -196,13 +196,7 @@ impl Memo {
         objects: &Objects,
         words: &W,
     ) -> Walked {
-        let mut walker = Walker {
-            stacks,
-            rules,
-            objects,
-            words,
-            hi: stacks.bounds(start.sp).hi,
-        };
+        let mut walker = Walker::new(stacks, rules, objects, words, start.sp);
         if !stacks.is_own(start.sp) || self.generation != objects.generation() {
             // Of another stack nothing may be compared: it may have been unmapped.
             self.reset();
@@ -210,7 +204,7 @@ impl Memo {
         }
         // Each turn that gives nothing has made the trunk shorter.
         loop {
-            walker.hi = stacks.bounds(start.sp).hi;
+            walker.enter(start.sp);
             if let Some(walked) = self.walk_once(start, &mut walker) {
                 // A foreign stack's walk has met no trunk, so no twig is made of it.
                 return walked;

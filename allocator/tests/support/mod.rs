@@ -2,9 +2,11 @@
 //! layout, memory that a copy of the process shares, and each case once more
 //! in a process of its own.
 
+pub(crate) mod c_code;
 pub(crate) mod churn;
 pub(crate) mod filter;
 pub(crate) mod memory_group;
+pub(crate) mod oracle;
 
 use std::alloc::Layout;
 use std::io::{Read, Seek, SeekFrom, Write};

@@ -42,46 +42,60 @@ fn by_rule(rule: Rule) -> Option<Caller> {
             (cfa, saved_at(cfa, saved))
         }
         Rule::DerefBp { offset } => (word(BP - u64::from(offset)), word(BP)),
-        Rule::Signal | Rule::End | Rule::Stuck => return None,
+        Rule::Signal | Rule::End | Rule::Stuck | Rule::Ask => return None,
     };
     Some((cfa, cfa - 8, bp))
 }
 
-/// `breg` and `deref`, as far as the C library uses them.
-fn evaluate(e: gimli::UnwindExpression<usize>, frames: &EhFrame<Slice<'_>>) -> Option<u64> {
+/// The operations that the C library and linkers use.
+fn evaluate(
+    e: gimli::UnwindExpression<usize>,
+    frames: &EhFrame<Slice<'_>>,
+    ip: u64,
+) -> Option<u64> {
     let mut operations = e.get(frames).ok()?.operations(FRAME_ENCODING);
-    let mut top = None;
+    let mut stack = Vec::new();
     while let Some(operation) = operations.next().ok()? {
-        top = match (operation, top) {
-            (
-                Operation::RegisterOffset {
-                    register, offset, ..
-                },
-                None,
-            ) => {
-                let base = match register {
-                    X86_64::RSP => SP,
-                    X86_64::RBP => BP,
+        let value = match operation {
+            Operation::RegisterOffset {
+                register, offset, ..
+            } => match register {
+                X86_64::RSP => SP.wrapping_add_signed(offset),
+                X86_64::RBP => BP.wrapping_add_signed(offset),
+                X86_64::RA => ip.wrapping_add_signed(offset),
+                _ => return None,
+            },
+            Operation::Deref { size: 8, .. } => word(stack.pop()?),
+            Operation::UnsignedConstant { value } => value,
+            _ => {
+                let (second, first): (u64, u64) = (stack.pop()?, stack.pop()?);
+                match operation {
+                    Operation::And => first & second,
+                    Operation::Ge => u64::from(first as i64 >= second as i64),
+                    Operation::Shl => first << second,
+                    Operation::Plus => first + second,
                     _ => return None,
-                };
-                Some(base.wrapping_add_signed(offset))
+                }
             }
-            (Operation::Deref { size: 8, .. }, Some(at)) => Some(word(at)),
-            _ => return None,
         };
+        stack.push(value);
     }
-    top
+    stack.pop()
 }
 
 /// By gimli's row; none for what the forms of [`Rule`] are not meant to hold.
-fn by_row(row: &UnwindTableRow<usize, Roomy>, frames: &EhFrame<Slice<'_>>) -> Option<Caller> {
+fn by_row(
+    row: &UnwindTableRow<usize, Roomy>,
+    frames: &EhFrame<Slice<'_>>,
+    ip: u64,
+) -> Option<Caller> {
     let cfa = match *row.cfa() {
         CfaRule::RegisterAndOffset { register, offset } => match register {
             X86_64::RSP => SP.wrapping_add_signed(offset),
             X86_64::RBP => BP.wrapping_add_signed(offset),
             _ => return None,
         },
-        CfaRule::Expression(e) => evaluate(e, frames)?,
+        CfaRule::Expression(e) => evaluate(e, frames, ip)?,
     };
     let ip_at = match row.register(X86_64::RA) {
         Some(RegisterRule::Offset(offset)) => cfa.wrapping_add_signed(offset),
@@ -90,7 +104,7 @@ fn by_row(row: &UnwindTableRow<usize, Roomy>, frames: &EhFrame<Slice<'_>>) -> Op
     let bp = match row.register(X86_64::RBP) {
         None | Some(RegisterRule::Undefined | RegisterRule::SameValue) => BP,
         Some(RegisterRule::Offset(offset)) => word(cfa.wrapping_add_signed(offset)),
-        Some(RegisterRule::Expression(e)) => word(evaluate(e, frames)?),
+        Some(RegisterRule::Expression(e)) => word(evaluate(e, frames, ip)?),
         _ => return None,
     };
     Some((cfa, ip_at, bp))
@@ -138,7 +152,7 @@ fn compare(object: &Object) -> Compared {
             for (i, lookup) in lookups.into_iter().enumerate() {
                 let got = rule(lookup, object);
                 assert_eq!(Rule::unpack(got.pack()), got, "{lookup:#x} does not fit");
-                let expect = by_row(row, &frames);
+                let expect = by_row(row, &frames, lookup);
                 match got {
                     Rule::Signal => assert!(fde.is_signal_trampoline()),
                     Rule::End => assert_eq!(

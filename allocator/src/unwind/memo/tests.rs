@@ -32,6 +32,7 @@ impl Twins {
         let stacks = Stacks::default();
         stacks.find_own(crate::os::thread_id(), Registers::here().sp);
         let (rules, objects) = (RuleCache::new(), Objects::new());
+        objects.begin(&rules);
         Twins {
             rules,
             objects,
@@ -57,13 +58,7 @@ impl Twins {
             ..
         } = self;
         // The frame that called this one: its return address is in memory.
-        let mut walker = Walker {
-            stacks,
-            rules,
-            objects,
-            words: &OwnStack,
-            hi: stacks.bounds(start.sp).hi,
-        };
+        let mut walker = Walker::new(stacks, rules, objects, &OwnStack, start.sp);
         let Step::Caller(caller) = walker.step(&Frame::first(start)) else {
             panic!("the test has a caller");
         };
