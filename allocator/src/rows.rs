@@ -33,7 +33,7 @@
 )]
 
 use core::cell::{Cell, UnsafeCell};
-use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering, compiler_fence};
+use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicU32, AtomicU64, Ordering, compiler_fence};
 
 use crate::epochs::{Epochs, Stamp};
 use crate::late::Late;
@@ -51,6 +51,10 @@ const MAGAZINE: usize = 2 * BATCH;
 /// Contexts that a thread finds without the shared table. 1,024 × 16 bytes
 /// keep 95 % of the look-ups of the serde_json bench local.
 const CACHE: usize = 1024;
+/// What `busy` says: outside the profiler, in the hook, or in a `Pause`.
+pub(crate) const OUTSIDE: u8 = 0;
+const IN_HOOK: u8 = 1;
+pub(crate) const PAUSED: u8 = 2;
 const MAX_ROWS: usize = 1 << 16;
 /// Rows that a new thread asks about before it makes its own.
 const PROBES: u32 = 16;
@@ -68,7 +72,7 @@ pub(crate) struct Row {
     /// The thread's number, shifted to its place in a record.
     thread: AtomicU64,
     tid: AtomicU32,
-    busy: AtomicBool,
+    busy: AtomicU8,
     /// Entries of the magazine in use.
     held: AtomicU32,
     refills: Cell<u32>,
@@ -107,7 +111,7 @@ impl Drop for Guard<'_> {
     #[inline(always)]
     fn drop(&mut self) {
         compiler_fence(Ordering::SeqCst);
-        self.row.busy.store(false, Ordering::Relaxed);
+        self.row.busy.store(OUTSIDE, Ordering::Relaxed);
     }
 }
 
@@ -122,10 +126,10 @@ impl Row {
     /// handler that allocates, or the profiler's own code).
     #[inline(always)]
     pub(crate) fn enter(&self) -> Option<Guard<'_>> {
-        if self.busy.load(Ordering::Relaxed) {
+        if self.busy.load(Ordering::Relaxed) != OUTSIDE {
             return None;
         }
-        self.busy.store(true, Ordering::Relaxed);
+        self.busy.store(IN_HOOK, Ordering::Relaxed);
         compiler_fence(Ordering::SeqCst);
         Some(Guard { row: self })
     }
@@ -330,11 +334,17 @@ impl Row {
     }
 
     /// Marks the thread as inside the profiler for long; what was set before.
-    pub(crate) fn set_busy(&self, busy: bool) -> bool {
+    pub(crate) fn set_busy(&self, busy: u8) -> u8 {
         compiler_fence(Ordering::SeqCst);
         let before = self.busy.swap(busy, Ordering::Relaxed);
         compiler_fence(Ordering::SeqCst);
         before
+    }
+
+    /// Whether the profiler's own code runs on the thread, outside the hook.
+    #[cold]
+    pub(crate) fn is_paused(&self) -> bool {
+        self.busy.load(Ordering::Relaxed) == PAUSED
     }
 
     /// In a forked process: the row's thread has a new id.
@@ -351,7 +361,7 @@ impl Row {
         // SAFETY: the row has no other owner, and its guard is not given out yet.
         unsafe { &mut *self.memo.get() }.reset();
         self.stacks.find_own(tid, sp);
-        self.set_busy(false);
+        self.set_busy(OUTSIDE);
     }
 }
 
