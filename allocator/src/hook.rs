@@ -15,7 +15,7 @@
     clippy::arithmetic_side_effects
 )]
 
-use core::cell::Cell;
+use core::sync::atomic::AtomicUsize;
 
 use crate::clock::Start;
 use crate::contexts::{Contexts, Frames, Stack};
@@ -25,7 +25,7 @@ use crate::late::Late;
 use crate::mode::Mode;
 use crate::os;
 use crate::phases::Phases;
-use crate::rows::{Free, Guard, Row, Rows};
+use crate::rows::{Free, Guard, OUTSIDE, PAUSED, Row, Rows};
 use crate::shadow::Shadow;
 use crate::slots::{Record, Slab};
 use crate::state;
@@ -97,7 +97,7 @@ const CLAIMING: usize = 1;
 thread_local! {
     /// The thread's row: 0 for none yet, [`CLAIMING`], or its address. Const
     /// and without a destructor, so it needs no allocation and never ends.
-    static ROW: Cell<usize> = const { Cell::new(0) };
+    static ROW: AtomicUsize = const { AtomicUsize::new(0) };
 }
 
 /// Decides the mode at the first allocation of the process.
@@ -117,7 +117,10 @@ pub(crate) fn decide(default: Mode) -> u8 {
     }
     // Another thread is deciding: its state counts from the next call on.
     match state::now() {
-        state::UNDECIDED => state::OFF,
+        state::UNDECIDED => {
+            lose_request(None);
+            state::OFF
+        }
         state => state,
     }
 }
@@ -151,7 +154,7 @@ pub fn notice_fork() {
 
 #[inline(always)]
 fn row_if_any() -> Option<&'static Row> {
-    let at = ROW.get();
+    let at = ROW.with(|row| row.load(Ordering::Relaxed));
     if at <= CLAIMING {
         return None;
     }
@@ -172,12 +175,17 @@ pub(crate) fn row() -> Option<&'static Row> {
 #[cold]
 #[inline(never)]
 fn claim_row() -> Option<&'static Row> {
-    if ROW.get() == CLAIMING {
-        return None;
+    let relaxed = Ordering::Relaxed;
+    // In one instruction: a signal handler may have got the row a moment ago.
+    if ROW
+        .with(|row| row.compare_exchange(0, CLAIMING, relaxed, relaxed))
+        .is_err()
+    {
+        return row_if_any();
     }
-    ROW.set(CLAIMING);
     let row = RECORDER.rows.claim(&RECORDER.threads, Registers::here().sp);
-    ROW.set(row.map_or(0, |row| (&raw const *row) as usize));
+    let at = row.map_or(0, |row| (&raw const *row) as usize);
+    ROW.with(|row| row.store(at, relaxed));
     row
 }
 
@@ -259,13 +267,13 @@ impl Caller {
 #[inline(always)]
 pub(crate) fn insert(block: *mut u8, size: usize, caller: Caller) {
     let Some(row) = row() else {
-        RECORDER.lost.fetch_add(1, Ordering::Relaxed);
-        return;
+        return lose_request(None);
+    };
+    let Some(mut guard) = row.enter() else {
+        return lose_request(Some(row));
     };
     // Asked first, while there is little to keep over the call.
     let born = RECORDER.start.tick();
-    // Inside the profiler: its own blocks are not the host's.
-    let Some(mut guard) = row.enter() else { return };
     let context = context(&mut guard, caller.registers());
     if !try_insert(&guard, block as u64, size, context, born) {
         lose(&guard);
@@ -276,6 +284,17 @@ pub(crate) fn insert(block: *mut u8, size: usize, caller: Caller) {
 #[inline(never)]
 pub(crate) fn insert_too(block: *mut u8, size: usize, caller: Caller) {
     insert(block, size, caller);
+}
+
+/// A request that was not recorded, since this thread is inside the profiler or
+/// has no row. The profiler's own are nobody's loss; those of a signal handler
+/// that struck the hook are the host's.
+#[cold]
+#[inline(never)]
+fn lose_request(row: Option<&Row>) {
+    if !row.is_some_and(Row::is_paused) {
+        RECORDER.lost.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 #[cold]
@@ -384,7 +403,12 @@ pub(crate) fn put_back(parked: Parked) {
 pub(crate) fn moved(parked: &Parked, addr: *mut u8, size: usize, caller: Caller) {
     // At once, before the walk: another thread may have got the old place.
     let recorded = finish_move(parked, addr as u64, size);
-    let Some(row) = row_if_any().filter(|_| !parked.inside) else {
+    let row = row_if_any();
+    let Some(row) = row.filter(|_| !parked.inside) else {
+        // The block is right, but nobody has noted who asked.
+        if recorded {
+            lose_request(row);
+        }
         return;
     };
     row.unpark();
@@ -426,7 +450,7 @@ fn finish_move(parked: &Parked, addr: u64, size: usize) -> bool {
 #[must_use]
 pub struct Pause {
     row: Option<&'static Row>,
-    before: bool,
+    before: u8,
 }
 
 /// Stops recording on this thread until the value is dropped; for the
@@ -435,18 +459,18 @@ pub fn pause() -> Pause {
     if state::now() != state::EXACT {
         return Pause {
             row: None,
-            before: false,
+            before: OUTSIDE,
         };
     }
     let row = row();
-    let before = row.is_some_and(|row| row.set_busy(true));
+    let before = row.map_or(OUTSIDE, |row| row.set_busy(PAUSED));
     Pause { row, before }
 }
 
 impl Drop for Pause {
     fn drop(&mut self) {
         if let Some(row) = self.row {
-            if !self.before && !RECORDER.epochs.stamp().in_cut() {
+            if self.before == OUTSIDE && !RECORDER.epochs.stamp().in_cut() {
                 row.drain(&row.late, FREE);
             }
             row.set_busy(self.before);

@@ -31,7 +31,7 @@
 )]
 
 use core::cell::{Cell, UnsafeCell};
-use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering, compiler_fence};
+use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicU32, AtomicU64, Ordering, compiler_fence};
 
 use crate::depot::{Depot, Magazine, Pair};
 use crate::epochs::Stamp;
@@ -51,6 +51,10 @@ const AHEAD: u32 = 12;
 /// Contexts that a thread finds without the shared table. 1,024 × 16 bytes
 /// keep 95 % of the look-ups of the serde_json bench local.
 const CACHE: usize = 1024;
+/// What `busy` says: outside the profiler, in the hook, or in a `Pause`.
+pub(crate) const OUTSIDE: u8 = 0;
+const IN_HOOK: u8 = 1;
+pub(crate) const PAUSED: u8 = 2;
 const MAX_ROWS: usize = 1 << 16;
 /// Rows that a new thread asks about before it makes its own.
 const PROBES: u32 = 16;
@@ -68,7 +72,7 @@ pub(crate) struct Row {
     /// The thread's number, shifted to its place in a record.
     thread: AtomicU64,
     tid: AtomicU32,
-    busy: AtomicBool,
+    busy: AtomicU8,
     /// Rounds of the loaded magazine, from the lowest, whose slots are in no
     /// cache of this thread.
     cold: Cell<u32>,
@@ -106,7 +110,7 @@ impl Drop for Guard<'_> {
     fn drop(&mut self) {
         compiler_fence(Ordering::SeqCst);
         // For the thread that takes the row over when this one is dead.
-        self.row.busy.store(false, Ordering::Release);
+        self.row.busy.store(OUTSIDE, Ordering::Release);
     }
 }
 
@@ -140,10 +144,10 @@ impl Row {
     /// handler that allocates, or the profiler's own code).
     #[inline(always)]
     pub(crate) fn enter(&self) -> Option<Guard<'_>> {
-        if self.busy.load(Ordering::Relaxed) {
+        if self.busy.load(Ordering::Relaxed) != OUTSIDE {
             return None;
         }
-        self.busy.store(true, Ordering::Relaxed);
+        self.busy.store(IN_HOOK, Ordering::Relaxed);
         compiler_fence(Ordering::SeqCst);
         Some(Guard { row: self })
     }
@@ -306,11 +310,17 @@ impl Row {
     }
 
     /// Marks the thread as inside the profiler for long; what was set before.
-    pub(crate) fn set_busy(&self, busy: bool) -> bool {
+    pub(crate) fn set_busy(&self, busy: u8) -> u8 {
         compiler_fence(Ordering::SeqCst);
         let before = self.busy.swap(busy, Ordering::AcqRel);
         compiler_fence(Ordering::SeqCst);
         before
+    }
+
+    /// Whether the profiler's own code runs on the thread, outside the hook.
+    #[cold]
+    pub(crate) fn is_paused(&self) -> bool {
+        self.busy.load(Ordering::Relaxed) == PAUSED
     }
 
     /// In a forked process: the row's thread has a new id.
@@ -320,7 +330,7 @@ impl Row {
 
     fn take_over(&self, tid: u32, threads: &Threads, sp: u64) {
         // What the former owner wrote last is ordered before what is written here.
-        self.set_busy(true);
+        self.set_busy(IN_HOOK);
         let number = u64::from(threads.enter(tid));
         self.thread.store(number << 48, Ordering::Relaxed);
         self.refills.set(0);
@@ -331,7 +341,7 @@ impl Row {
         // SAFETY: the row has no other owner, and its guard is not given out yet.
         unsafe { &mut *self.memo.get() }.reset();
         self.stacks.find_own(tid, sp);
-        self.set_busy(false);
+        self.set_busy(OUTSIDE);
     }
 }
 
