@@ -33,7 +33,7 @@ use crate::shadow::install;
 use crate::unwind::walk::End;
 
 /// Contexts that can be told apart; beyond it blocks get context 0.
-pub(crate) const MAX_CONTEXTS: usize = 1 << 22;
+pub(crate) const MAX_CONTEXTS: usize = if cfg!(test) { 1 << 13 } else { 1 << 22 };
 /// The context of blocks whose stack could not be kept.
 pub(crate) const UNKNOWN: u32 = 0;
 
@@ -203,6 +203,13 @@ impl Contexts {
     }
 
     fn make(&self, stack: &Stack<'_>) -> Option<u32> {
+        // First, so that a refusal uses up neither an id nor memory: it may be
+        // met at every allocation from here on.
+        let next = self.len();
+        if next >= MAX_CONTEXTS {
+            return None;
+        }
+        install(self.pages.get(next / PAGE)?)?;
         let words = (stack.len as usize).wrapping_add(size_of::<Record>() / 8);
         let record = self.cut(words)?.cast::<Record>();
         let head = Record {
@@ -286,3 +293,7 @@ fn install_segment(place: &AtomicPtr<AtomicU64>, len: usize) -> Option<*mut Atom
         }
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::expect_used, clippy::indexing_slicing)]
+mod tests;

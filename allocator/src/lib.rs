@@ -29,6 +29,8 @@ mod recorder {
     pub(crate) mod copy_arena;
     pub(crate) mod epochs;
     pub(crate) mod freeze;
+    #[cfg(test)]
+    mod full_tables;
     pub(crate) mod heap;
     pub(crate) mod hook;
     pub(crate) mod late;

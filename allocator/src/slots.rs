@@ -62,7 +62,11 @@ pub(crate) const BATCH: usize = 128;
 pub(crate) const NONE: u32 = u32::MAX;
 
 /// No batch begins at or beyond this index, so that `NONE` is never given out.
-const LAST_BATCH: u64 = NONE as u64 - BATCH as u64;
+pub(crate) const LAST_BATCH: u64 = if cfg!(test) {
+    1 << 17
+} else {
+    NONE as u64 - BATCH as u64
+};
 
 const LOW48: u64 = (1 << 48) - 1;
 const LOW42: u64 = (1 << 42) - 1;

@@ -68,11 +68,9 @@ pub(super) fn image(recorder: &Recorder, gathered: &Gathered, cut: Cut, held: Na
     image.blocks = blocks(recorder, &image);
     contexts(recorder, &objects, &mut image);
     image.totals = totals(recorder, image.contexts.len());
-    let lost = recorder
-        .rows
-        .iter()
-        .map(|r| r.lost.load(std::sync::atomic::Ordering::Relaxed));
     let load = |n: &std::sync::atomic::AtomicU64| n.load(std::sync::atomic::Ordering::Relaxed);
+    let rows = recorder.rows.iter();
+    let lost = rows.map(|row| load(&row.lost) + load(&row.totals.lost));
     image.figures = Figures {
         lost: lost.sum::<u64>() + load(&recorder.lost),
         truncated: load(&recorder.contexts.truncated),
