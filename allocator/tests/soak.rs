@@ -79,7 +79,9 @@ impl Book {
         let held = self.lines.len();
         let (a, b) = (self.random.below(held), self.random.below(held));
         let size = |at: usize| self.lines[at].block.layout.size();
-        let line = self.lines.swap_remove(if size(a) > size(b) { a } else { b });
+        let line = self
+            .lines
+            .swap_remove(if size(a) > size(b) { a } else { b });
         self.bytes -= line.block.layout.size();
         line
     }

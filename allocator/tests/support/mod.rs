@@ -5,6 +5,7 @@
 pub(crate) mod churn;
 pub(crate) mod filter;
 pub(crate) mod memory_group;
+pub(crate) mod sites;
 
 use std::alloc::Layout;
 use std::io::{Read, Seek, SeekFrom, Write};
