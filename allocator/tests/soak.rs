@@ -244,6 +244,7 @@ fn seconds() -> u64 {
 fn soak() {
     // SAFETY: sets this process's own alarm clock.
     unsafe { libc::alarm(120 + 2 * seconds() as u32) };
+    support::panics_end_the_process();
     let shared = {
         let _pause = endler_allocator::pause();
         Shared {
@@ -305,15 +306,24 @@ fn soak() {
     println!(
         "soak: {} s, {moves} moves, {snapshots} snapshots, {compared} blocks compared ({most} at \
          most at once); resident memory of the profiler {} at the start, {} in the middle, {} at \
-         the end",
+         the end{}",
         seconds(),
         mib(first),
         mib(middle),
         mib(last),
+        match named_resident() {
+            Some(_) => ", as smaps says",
+            None => " (smaps could not be asked: this kernel keeps no names of mappings)",
+        },
     );
-    // Slots, contexts and totals follow what lives at once. The shadow follows
-    // the addresses that were ever used, which settle too.
-    assert!(last < middle + middle / 4 + (4 << 20), "it grows");
+    // Slots, contexts and totals follow what lives at once. The shadow takes a
+    // quarter of the addresses that were ever used, which settle after a while.
+    assert!(last < 256 << 20, "it has no bound");
+    let settled = seconds() >= 60;
+    assert!(
+        !settled || last < middle + middle / 4 + (4 << 20),
+        "it grows"
+    );
     let books = shared.books.iter().map(|b| b.lock().expect("not poisoned"));
     let held = books.flat_map(|book| book.lines.clone());
     let mail = shared.mail.iter().map(|m| m.lock().expect("not poisoned"));
