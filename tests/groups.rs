@@ -14,6 +14,13 @@ fn main() {
     println!("not run here: the group `model` (shared tables under loom): tests/model.sh");
     println!("not run here: the group `sanitizers` (address and thread): tests/sanitizers.sh");
     println!("not run here: the group `stacks` (published programs' stacks): tests/stacks.sh");
+    println!(
+        "not run here: `vm.overcommit_memory = 2`, which is the whole machine's (`address_space` \
+         sets RLIMIT_DATA, which counts the same for one process)"
+    );
+    println!(
+        "not run here in full: `soak` (5 s; 60 s in .ci/run; ENDLER_SOAK_SECONDS says how long)"
+    );
     if memory_group::Group::new().is_none() {
         println!("not run here: `memory_group` (this process may make no memory control group)");
     }

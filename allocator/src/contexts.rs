@@ -31,7 +31,7 @@ use crate::sync::{AtomicPtr, AtomicU32, AtomicU64, Ordering, map, reads, sized, 
 use crate::unwind::walk::End;
 
 /// Contexts that can be told apart; beyond it blocks get context 0.
-pub(crate) const MAX_CONTEXTS: usize = sized(1 << 22, 8);
+pub(crate) const MAX_CONTEXTS: usize = sized(if cfg!(test) { 1 << 13 } else { 1 << 22 }, 8);
 /// The context of blocks whose stack could not be kept.
 pub(crate) const UNKNOWN: u32 = 0;
 
@@ -202,6 +202,13 @@ impl Contexts {
     }
 
     fn make(&self, stack: &Stack<'_>) -> Option<u32> {
+        // First, so that a refusal uses up neither an id nor memory: it may be
+        // met at every allocation from here on.
+        let next = self.len();
+        if next >= MAX_CONTEXTS {
+            return None;
+        }
+        install(self.pages.get(next / PAGE)?)?;
         let words = (stack.len as usize).wrapping_add(size_of::<Record>() / 8);
         let record = self.cut(words)?.cast::<Record>();
         let head = Record {

@@ -30,6 +30,8 @@ mod recorder {
     pub(crate) mod depot;
     pub(crate) mod epochs;
     pub(crate) mod freeze;
+    #[cfg(test)]
+    mod full_tables;
     pub(crate) mod heap;
     pub(crate) mod hook;
     pub(crate) mod late;

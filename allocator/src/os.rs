@@ -55,7 +55,29 @@ pub(crate) unsafe fn syscall(number: i64, args: [u64; 6]) -> i64 {
 /// `len` is rounded up to whole pages. The mapping is never given back unless
 /// [`unmap`] is called with it.
 pub(crate) fn map(len: usize) -> *mut u8 {
-    let at = map_unlisted(len);
+    list(map_unlisted(len), len)
+}
+
+/// As [`map`], but nothing can be written before [`make_writable`]. What cannot
+/// be written is not reserved where the kernel gives out no more memory than it
+/// has (`vm.overcommit_memory = 2`), and does not count as data (`RLIMIT_DATA`):
+/// for large tables of which little is used.
+pub(crate) fn map_readable(len: usize) -> *mut u8 {
+    list(map_with(len, libc::PROT_READ), len)
+}
+
+/// Lets the whole pages around `len` bytes of a [`map_readable`] be written;
+/// false when the kernel refuses.
+pub(crate) fn make_writable(at: *mut u8, len: usize) -> bool {
+    let first = at as usize & !4095;
+    let len = (at as usize).wrapping_add(len).wrapping_sub(first);
+    let args = [first as u64, len as u64, WRITABLE as u64, 0, 0, 0];
+    // SAFETY: gives a right on a mapping of ours and takes none.
+    unsafe { syscall(libc::SYS_mprotect, args) == 0 }
+}
+
+/// Lists a mapping as the profiler's, if it was made.
+fn list(at: *mut u8, len: usize) -> *mut u8 {
     if at.is_null() {
         return at;
     }
@@ -74,11 +96,21 @@ pub(crate) fn map(len: usize) -> *mut u8 {
 
 /// As [`map`], for memory of the copy, which is not the profiler's in the host.
 pub(crate) fn map_unlisted(len: usize) -> *mut u8 {
-    const PROT: u64 = (libc::PROT_READ | libc::PROT_WRITE) as u64;
+    map_with(len, WRITABLE)
+}
+
+const WRITABLE: i32 = libc::PROT_READ | libc::PROT_WRITE;
+
+fn map_with(len: usize, prot: i32) -> *mut u8 {
     const FLAGS: u64 = (libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE) as u64;
     let len = len.wrapping_add(4095) & !4095;
     // SAFETY: a fresh anonymous mapping touches no existing memory.
-    let at = unsafe { syscall(libc::SYS_mmap, [0, len as u64, PROT, FLAGS, u64::MAX, 0]) };
+    let at = unsafe {
+        syscall(
+            libc::SYS_mmap,
+            [0, len as u64, prot as u64, FLAGS, u64::MAX, 0],
+        )
+    };
     if (-4095..0).contains(&at) {
         return core::ptr::null_mut();
     }

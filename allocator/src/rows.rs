@@ -55,7 +55,7 @@ const CACHE: usize = 1024;
 pub(crate) const OUTSIDE: u8 = 0;
 const IN_HOOK: u8 = 1;
 pub(crate) const PAUSED: u8 = 2;
-const MAX_ROWS: usize = 1 << 16;
+pub(crate) const MAX_ROWS: usize = if cfg!(test) { 64 } else { 1 << 16 };
 /// Rows that a new thread asks about before it makes its own.
 const PROBES: u32 = 16;
 
@@ -396,6 +396,9 @@ impl Rows {
                 row.take_over(tid, threads, sp);
                 return Some(row);
             }
+        }
+        if count as usize >= MAX_ROWS {
+            return None;
         }
         // Mapped first, so that a refusal uses up no place.
         let row = map_new::<Row>()?;

@@ -48,7 +48,11 @@ const MAX_CHUNKS: usize = sized(1 << 16, 1);
 /// Slots that a thread claims at a time when none is free anywhere.
 pub(crate) const FRESH: usize = sized(64, 2);
 /// None are claimed at or beyond this index: what names a slot plus one fits 32 bits.
-const LAST: u64 = u32::MAX as u64 - FRESH as u64;
+pub(crate) const LAST: u64 = if cfg!(test) {
+    1 << 17
+} else {
+    u32::MAX as u64 - FRESH as u64
+};
 
 const LOW48: u64 = (1 << 48) - 1;
 const LOW42: u64 = (1 << 42) - 1;

@@ -15,7 +15,7 @@ mod plain {
     };
     pub(crate) use std::thread::yield_now;
 
-    pub(crate) use crate::os::{map, unmap};
+    pub(crate) use crate::os::{make_writable, map, map_readable, unmap};
 
     /// A table's length: a model has tables of a few entries.
     pub(crate) const fn sized(len: usize, _in_a_model: usize) -> usize {

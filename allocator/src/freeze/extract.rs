@@ -70,11 +70,12 @@ pub(super) fn image(recorder: &Recorder, gathered: &Gathered, cut: Cut, held: Na
     image.blocks = blocks(recorder, &image);
     contexts(recorder, &objects, &mut image);
     image.totals = totals(recorder, image.contexts.len());
-    let lost = recorder
-        .rows
-        .iter()
-        .map(|r| r.lost.load(std::sync::atomic::Ordering::Relaxed));
     let load = |n: &crate::sync::AtomicU64| n.load(crate::sync::Ordering::Relaxed);
+    let rows = recorder.rows.iter();
+    let lost = rows.map(|row| {
+        row.lost.load(std::sync::atomic::Ordering::Relaxed)
+            + row.totals.lost.load(std::sync::atomic::Ordering::Relaxed)
+    });
     image.figures = Figures {
         lost: lost.sum::<u64>() + load(&recorder.lost),
         truncated: load(&recorder.contexts.truncated),

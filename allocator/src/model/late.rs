@@ -11,7 +11,7 @@ use crate::sync::zeroed;
 
 fn slots(slab: &Slab) -> [u32; 2] {
     let mut taken = Vec::new();
-    assert!(slab.take_batch(&mut |index| taken.push(index)));
+    assert!(slab.take_fresh(&mut |index| taken.push(index)));
     taken.try_into().expect("a batch of two")
 }
 

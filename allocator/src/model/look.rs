@@ -8,6 +8,7 @@ use loom::thread::spawn;
 
 use super::*;
 use crate::epochs::Stamp;
+use crate::late::Late;
 use crate::look::each_recorded;
 use crate::parking::Parking;
 use crate::shadow::Shadow;
@@ -30,7 +31,7 @@ impl Tables {
     fn new() -> (Self, [u32; 2]) {
         let (shadow, slab) = (zeroed(), zeroed::<Slab>());
         let mut slots = Vec::new();
-        assert!(slab.take_batch(&mut |index| slots.push(index)));
+        assert!(slab.take_fresh(&mut |index| slots.push(index)));
         let slots = slots.try_into().expect("a batch of two");
         (Tables { shadow, slab }, slots)
     }
@@ -91,9 +92,11 @@ fn a_place_that_is_used_again() {
             let (tables, [first, second]) = Tables::new();
             let maker = spawn(move || tables.insert(first, record(A, 5)));
             maker.join().expect("it ends");
+            let late = zeroed::<Late>();
             let snapshot = spawn(move || tables.look());
             assert_eq!(tables.remove(A), Some(first));
-            tables.slab.give_batch(&[first]);
+            // Its slot goes where late slots go.
+            late.push(first, 0, tables.slab);
             tables.insert(second, record(A, 6));
             for found in snapshot.join().expect("it ends") {
                 let whole = [record(A, 5), record(A, 6)];

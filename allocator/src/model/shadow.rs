@@ -58,7 +58,7 @@ fn a_snapshot_lists_leaves_while_two_are_mapped() {
         || {
             let (shadow, slab) = (zeroed::<Shadow>(), zeroed::<Slab>());
             let mut slots = Vec::new();
-            assert!(slab.take_batch(&mut |index| slots.push(index)));
+            assert!(slab.take_fresh(&mut |index| slots.push(index)));
             let (near, far) = (slots[0], slots[1]);
             let insert = move |addr: u64, index: u32| {
                 let entry = shadow.get_or_map(addr).expect("there is memory");

@@ -136,6 +136,14 @@ pub(crate) fn map(len: usize) -> *mut u8 {
 /// 1. As there.
 pub(crate) unsafe fn unmap(_at: *mut u8, _len: usize) {}
 
+pub(crate) fn map_readable(len: usize) -> *mut u8 {
+    map(len)
+}
+
+pub(crate) fn make_writable(_at: *mut u8, _len: usize) -> bool {
+    true
+}
+
 /// A structure that is zero at the start, made by this thread.
 pub(crate) fn zeroed<T>() -> &'static T {
     assert!(align_of::<T>() <= ALIGN);

@@ -5,8 +5,10 @@
 pub(crate) mod c_code;
 pub(crate) mod churn;
 pub(crate) mod filter;
+pub(crate) mod full_speed;
 pub(crate) mod memory_group;
 pub(crate) mod oracle;
+pub(crate) mod sites;
 
 use std::alloc::Layout;
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -62,6 +64,15 @@ pub(crate) fn again(test: &str, endler: Option<&str>) -> Output {
 /// Whether this is the process that [`again`] started.
 pub(crate) fn is_alone() -> bool {
     std::env::var_os(ALONE).is_some()
+}
+
+/// For a case whose threads wait for one another: none is left waiting.
+pub(crate) fn panics_end_the_process() {
+    let tell = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        tell(info);
+        std::process::exit(101);
+    }));
 }
 
 /// Both streams of a process, for a failure's message.
