@@ -20,7 +20,7 @@
 use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 
 use super::rule::{Rule, TABLE_LEN, place};
-use super::{cfi, objects::Objects};
+use super::{cfi, objects::Objects, stacks};
 use crate::shadow::install;
 
 type Table = [AtomicU64; TABLE_LEN];
@@ -59,6 +59,10 @@ impl RuleCache {
     #[cold]
     #[inline(never)]
     fn miss(&self, ip: u64, objects: &Objects) -> Rule {
+        // Not remembered: a thread with more room may read it.
+        if !stacks::has_room(cfi::STACK) {
+            return Rule::Stuck;
+        }
         let found = objects.find(ip.wrapping_sub(1), self);
         let rule = found.map_or(Rule::Stuck, |object| cfi::rule(ip.wrapping_sub(1), &object));
         let Some(table) = install(&self.table) else {

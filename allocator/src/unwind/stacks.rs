@@ -91,6 +91,25 @@ impl Stacks {
     }
 }
 
+/// Whether the stack goes on for so many bytes below the caller. The host's
+/// thread or coroutine may have 16 KiB in all, and overflowing it ends the host.
+///
+/// Asks the kernel page by page: it reads a signal set from there before it sees
+/// that there is nothing to do with it. So the guard page is found, of which no
+/// one but its maker knows, and no first stack is too short before it has grown.
+#[inline(never)]
+pub(crate) fn has_room(bytes: u64) -> bool {
+    let here = 0u64;
+    let sp = (&raw const here) as u64;
+    let readable = |below: u64| {
+        let args = [u64::MAX, sp.wrapping_sub(below), 0, 8, 0, 0];
+        // SAFETY: no such way to change the mask: fails, and changes nothing.
+        let failure = unsafe { os::syscall(libc::SYS_rt_sigprocmask, args) };
+        failure != i64::from(libc::EFAULT).wrapping_neg()
+    };
+    (0..=bytes).step_by(4096).all(readable)
+}
+
 fn own(tid: u32, sp: u64) -> Option<Bounds> {
     if tid == os::process_id() {
         let hi = start_of_stack()?.wrapping_add(4095) & !4095;
