@@ -11,6 +11,9 @@ fn main() {
     println!(
         "not run here: the group `builds` (stacks and types in optimised builds): tests/builds.sh"
     );
+    println!(
+        "not run here: the group `published` (suites of crates that others wrote): tests/published.sh"
+    );
     if memory_group::Group::new().is_none() {
         println!("not run here: `memory_group` (this process may make no memory control group)");
     }

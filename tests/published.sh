@@ -72,9 +72,10 @@ workspace() {
         if [[ " ${names[*]} " == *' tokio '* ]]; then
             printf '[patch.crates-io]\ntokio = { path = "tokio" }\n'
         fi
-        # As README.md says for dumps of debug builds.
+        # As endler's own debug builds have it.
         if [[ $folder == */with ]]; then
-            printf '[profile.dev.package.%s]\nopt-level = 2\n' endler-reports gimli
+            printf '[profile.dev.package.%s]\nopt-level = 2\n' \
+                endler endler-allocator endler-reports endler-snapshot gimli object
         fi
     } >"$folder/Cargo.toml"
     if [[ -e tests/published/Cargo.lock ]]; then
@@ -135,7 +136,7 @@ run() {
         return 1
     fi
     start=${EPOCHREALTIME/./}
-    timeout --signal KILL 1200 cargo "${command[@]}" >"$log.out" 2>"$log.err" </dev/null || true
+    timeout --signal KILL 2400 cargo "${command[@]}" >"$log.out" 2>"$log.err" </dev/null || true
     end=${EPOCHREALTIME/./}
     results "$log.out" >"$log.results"
     awk -v us=$((end - start)) 'BEGIN { printf "%.1f", us / 1e6 }'
@@ -170,6 +171,7 @@ readable() {
     local folder=$1 snapshot count
     find "$folder" -name 'endler.*.endler' | sort >"$logs/snapshots"
     count=$(wc -l <"$logs/snapshots")
+    ((count)) || return 0
     { awk -v step=$((count / 5 + 1)) 'NR % step == 1 || step == 1' "$logs/snapshots" && echo "$2"; } |
         while read -r snapshot; do
             if ! "$target/debug/endler" report "$snapshot" >/dev/null; then
@@ -206,7 +208,7 @@ suite() {
     count() { grep -c "$1" "$log.plain.results" || true; }
     if [[ -s $log.flaky ]]; then flaky=", but for $(grep -c '\.\.\.$' "$log.flaky") that differ without it too"; fi
     {
-        printf '| %s %s | %s | %s | %s | %s | %s | %s | %s | %s |\n' "$name" "${version[$name]}" \
+        printf '| %s %s | %s | %s | %s | %s | %s | %s | %s | %s | %s |\n' "$name" "${version[$name]}" \
             "$(count ' \.\.\. ok$')" "$(count ' \.\.\. FAILED$')" "$(count ' \.\.\. ignored')" \
             "$([[ -z $differ ]] && echo "the same$flaky" || echo "$(grep -c '^[<>]' <<<"$differ") lines differ")" \
             "$before" "$after" "$(dumps "$folder")" \
