@@ -21,6 +21,9 @@ fn main() {
     println!(
         "not run here in full: `soak` (5 s; 60 s in .ci/run; ENDLER_SOAK_SECONDS says how long)"
     );
+    println!(
+        "not run here: the group `published` (suites of crates that others wrote): tests/published.sh"
+    );
     if memory_group::Group::new().is_none() {
         println!("not run here: `memory_group` (this process may make no memory control group)");
     }

@@ -304,3 +304,45 @@ fn stacks_fold_what_is_not_the_programs() {
         "crawl::fetch at examples/crawl.rs:10"
     );
 }
+
+/// Two instances of a generic function are two lines with one text: what lies
+/// outside them decides. An order that stopped there was no order, over which a
+/// sort may panic.
+#[test]
+fn stacks_that_begin_with_one_text_are_in_the_order_of_what_follows() {
+    use endler_snapshot::{Context, ContextId, FrameId, StackId};
+    let mut image = image(
+        "8 String @ app::grow<A> at src/a.rs:1
+         8 String @ app::grow<B> at src/a.rs:1
+         8 String @ app::zebra at src/a.rs:2
+         8 String @ app::mouse at src/a.rs:3
+         8 String @ app::ant at src/a.rs:4",
+    );
+    // Node n + 1 is the site of line n; each grow is called by another animal.
+    for (block, (inner, outer)) in [(0, 2), (1, 3), (0, 4)].into_iter().enumerate() {
+        image.stacks.parent.push(StackId(outer + 1));
+        image.stacks.frame.push(FrameId(inner));
+        image.blocks.context[block] = ContextId(image.contexts.len() as u32);
+        image.contexts.push(Context {
+            stack: StackId(image.stacks.parent.len() as u32 - 1),
+            ..Context::default()
+        });
+        image.totals.push(Default::default());
+        let names = image.resolution.as_mut().expect("resolved");
+        names.context_site.push(None);
+        names.context_type.push(names.context_type[0]);
+    }
+    image.check_invariants().expect("still an image");
+    let stacks = Heap::new(&image).all().by(&by::STACK.into());
+    let names: Vec<_> = stacks.rows().iter().map(|row| stacks.name(row)).collect();
+    assert_eq!(
+        names,
+        [
+            "app::ant at src/a.rs:4",
+            "app::grow at src/a.rs:1\napp::ant at src/a.rs:4",
+            "app::grow at src/a.rs:1\napp::mouse at src/a.rs:3",
+            "app::grow at src/a.rs:1\napp::zebra at src/a.rs:2",
+            "app::mouse at src/a.rs:3",
+        ]
+    );
+}

@@ -24,6 +24,7 @@
 use super::cfi;
 use super::objects::{Object, Objects};
 use super::rule::{Rule, TABLE_LEN, place};
+use super::stacks;
 use crate::shadow::install;
 use crate::sync::{AtomicPtr, AtomicU64, Ordering};
 
@@ -56,6 +57,10 @@ impl RuleCache {
     #[cold]
     #[inline(never)]
     fn miss(&self, ip: u64, objects: &Objects) -> Rule {
+        // Not remembered: a thread with more room may read it.
+        if !stacks::has_room(cfi::STACK) {
+            return Rule::Stuck;
+        }
         let lookup = ip.wrapping_sub(1);
         // "Stuck" for want of a file is not remembered: it may be loaded later.
         let Some(object) = objects.find(lookup, self) else {
@@ -84,6 +89,7 @@ impl RuleCache {
         let keeps = object.known && !object.stays;
         match look_up(&self.later, ip).filter(|rule| keeps && *rule != Rule::Ask) {
             Some(rule) => rule,
+            None if !stacks::has_room(cfi::STACK) => Rule::Stuck,
             None => {
                 let rule = cfi::rule(lookup, object);
                 if keeps {

@@ -25,13 +25,22 @@ use super::objects::Object;
 use super::rule::Rule;
 
 /// Register rules and table rows on the stack: x86-64 code names at most 17
-/// registers, and `remember_state` nests once in practice.
+/// registers, and `remember_state` nests once in practice. The stack may be one
+/// of 16 KiB (`tests/small_stacks.rs`), so there is no more room than that.
 struct OnStack;
 
 impl UnwindContextStorage<usize> for OnStack {
-    type Rules = [(Register, RegisterRule<usize>); 32];
-    type Stack = [UnwindTableRow<usize, Self>; 4];
+    type Rules = [(Register, RegisterRule<usize>); 17];
+    type Stack = [UnwindTableRow<usize, Self>; 3];
 }
+
+/// What [`rule`] may take of the stack, in bytes, gimli's own frames included: a
+/// good half more than was seen (`tests/small_stacks.rs`).
+pub(crate) const STACK: u64 = if cfg!(debug_assertions) {
+    16 << 10
+} else {
+    8 << 10
+};
 
 type Slice<'a> = EndianSlice<'a, NativeEndian>;
 

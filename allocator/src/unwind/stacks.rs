@@ -109,6 +109,20 @@ impl Stacks {
     }
 }
 
+/// Whether the stack goes on for so many bytes below the caller. The host's
+/// thread or coroutine may have 16 KiB in all, and overflowing it ends the host.
+///
+/// Asks the kernel page by page. So the guard page is found, of which no one but
+/// its maker knows, and no first stack is too short before it has grown.
+#[inline(never)]
+pub(crate) fn has_room(bytes: u64) -> bool {
+    let here = 0u64;
+    let sp = (&raw const here) as u64;
+    (0..=bytes)
+        .step_by(4096)
+        .all(|below| os::readable(sp.wrapping_sub(below)))
+}
+
 /// The stack of the thread, whose stack pointer is `sp` now: on that stack, or
 /// on another one.
 fn own(tid: u32, sp: u64) -> Option<Bounds> {

@@ -152,13 +152,15 @@ impl Classes for Stacks<'_> {
         }
     }
     /// As the names' order, without making the part that two stacks share. A
-    /// line feed sorts before whatever a line can hold.
+    /// line feed sorts before whatever a line can hold. Entries that differ may
+    /// have one text: `poll<A>` and `poll<B>` are both `poll`.
     fn order(&self, a: u32, b: u32) -> Ordering {
         let (a, b) = (self.entries(a), self.entries(b));
-        let shared = a.iter().zip(b).take_while(|(x, y)| x == y).count();
-        match (a.get(shared), b.get(shared)) {
-            (Some(&x), Some(&y)) => self.text(x).cmp(&self.text(y)),
-            (x, y) => x.is_some().cmp(&y.is_some()),
-        }
+        a.iter()
+            .zip(b)
+            .filter(|(x, y)| x != y)
+            .map(|(&x, &y)| self.text(x).cmp(&self.text(y)))
+            .find(|order| order.is_ne())
+            .unwrap_or_else(|| a.len().cmp(&b.len()))
     }
 }
