@@ -136,10 +136,16 @@ pub(crate) fn live(image: &Image, addr: u64) -> Option<Live> {
         .map(|row| at_row(image, row))
 }
 
-/// The blocks that were born in a phase, in the order of their addresses.
+/// The blocks that were born in a phase, in the order of their addresses. Those
+/// of the harness, whose thread goes on beside the case's, are left out.
 pub(crate) fn born_in(image: &Image, phase: &str) -> Vec<Live> {
+    // SAFETY: asks for a number.
+    let own = unsafe { libc::gettid() };
+    let is_harness =
+        |live: &Live| live.thread == "main" && own.cast_unsigned() != std::process::id();
     let rows = (0..image.blocks.len()).map(|row| at_row(image, row));
-    rows.filter(|live| live.phase == phase).collect()
+    rows.filter(|live| live.phase == phase && !is_harness(live))
+        .collect()
 }
 
 fn at_row(image: &Image, row: usize) -> Live {
