@@ -11,6 +11,10 @@ fn main() {
     println!(
         "not run here: the group `builds` (stacks and types in optimised builds): tests/builds.sh"
     );
+    println!(
+        "not run here: the group `json` (the views as JSON, beside what the command's tests see): \
+         cargo test -p endler-reports --features json --test json"
+    );
     println!("not run here: the group `model` (shared tables under loom): tests/model.sh");
     println!("not run here: the group `sanitizers` (address and thread): tests/sanitizers.sh");
     println!("not run here: the group `stacks` (published programs' stacks): tests/stacks.sh");

@@ -77,7 +77,14 @@ const ONCE: [&str; 9] = [
     "7install",
     "4miss",
 ];
-const REFILLS: [&str; 4] = ["8pop_slow", "9give_half", "10take_batch", "10give_batch"];
+const REFILLS: [&str; 6] = [
+    "8pop_slow",
+    "9push_slow",
+    "10take_fresh",
+    "6reload",
+    "9make_room",
+    "8exchange",
+];
 
 /// Each run is a process of its own, copied from this one; a signal at one in
 /// `stride` of the functions' instructions, since a run takes milliseconds.

@@ -395,7 +395,8 @@ pub(crate) fn snapshots(count: usize) -> Seen {
 /// How many snapshots a case takes: a few seconds' worth, or what the variable says.
 pub(crate) fn count() -> usize {
     let text = std::env::var("ENDLER_SNAPSHOTS").ok();
-    text.and_then(|text| text.parse().ok()).unwrap_or(10)
+    text.and_then(|text| text.parse().ok())
+        .unwrap_or(if cfg!(debug_assertions) { 4 } else { 10 })
 }
 
 /// The case: [`count`] snapshots; enough of the blocks were compared.
