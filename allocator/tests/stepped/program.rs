@@ -277,12 +277,12 @@ pub(crate) mod run {
         assert_eq!(failed, 0);
     }
 
-    /// A thread's free slots run over, so that half of them are given to all
+    /// A thread's free slots run over, so that a magazine of them is given to all
     /// threads, and run out, so that they are taken again. Of the 1,000
     /// operations those are stepped that do it, and some around them.
     pub(crate) fn refilling() {
         install();
-        let mut blocks = [None; 300];
+        let mut blocks = [None; 330];
         let mut live = 0;
         let mut turn = |wanted: usize, stepped: bool| {
             if stepped {
@@ -301,14 +301,22 @@ pub(crate) mod run {
                 steps::halt(0);
             }
         };
-        // Three batches of 128 slots are taken, and 84 of them are left. A thread
-        // keeps at most 256: then it gives 128.
+        // 320 slots are taken, 64 at a time, and 20 of them are left. A thread
+        // keeps at most two magazines of 126: when one is full the next one is
+        // loaded, then the first given; when one is empty the spare is loaded, then
+        // the depot's, then fresh ones are taken.
         for (wanted, stepped) in [
             (300, false),
-            (129, false),
-            (126, true),
-            (254, false),
-            (258, true),
+            (195, false),
+            (192, true),
+            (69, false),
+            (66, true),
+            (67, false),
+            (70, true),
+            (193, false),
+            (196, true),
+            (319, false),
+            (322, true),
         ] {
             turn(wanted, stepped);
         }
