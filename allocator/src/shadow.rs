@@ -124,7 +124,7 @@ impl Shadow {
         if self.count.load(Ordering::Relaxed) as usize >= MAX_LEAVES {
             return None;
         }
-        if !make_writable(place.as_ptr().cast(), size_of_val(place)) {
+        if !make_writable((&raw const *place).cast_mut().cast(), size_of_val(place)) {
             return None;
         }
         let fresh = map_new::<Leaf>()?;
