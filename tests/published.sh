@@ -136,7 +136,7 @@ run() {
         return 1
     fi
     start=${EPOCHREALTIME/./}
-    timeout --signal KILL 2400 cargo "${command[@]}" >"$log.out" 2>"$log.err" </dev/null || true
+    timeout --signal KILL 3600 cargo "${command[@]}" >"$log.out" 2>"$log.err" </dev/null || true
     end=${EPOCHREALTIME/./}
     results "$log.out" >"$log.results"
     awk -v us=$((end - start)) 'BEGIN { printf "%.1f", us / 1e6 }'
@@ -181,6 +181,12 @@ readable() {
         done
 }
 
+# Programs into which no endler was put, but for those with an allocator of their own.
+bare() {
+    awk '/^binary .* none$/ { print $2 }' "$logs/$1.with.out" |
+        grep -vxFf <(sed -E 's|.*/||; s|\.rs$||' "$work/with/$1/.own-allocator" 2>/dev/null) || true
+}
+
 # What differs between two runs; tests named in the file $3 are left out.
 difference() {
     diff <(grep -vFf "$3" "$1.results") <(grep -vFf "$3" "$2.results")
@@ -194,6 +200,7 @@ suite() {
     after=$(PUBLISHED_SIGNALS=$CARGO_TARGET_DIR ENDLER=exact,signal=USR1,dir=$folder \
         run "$name" "$work/with" "$log.with") || return 1
     settle "$folder" || return 1
+    if [[ -n $(bare "$name") ]]; then echo "without endler: $(bare "$name")" >&2 && return 1; fi
     : >"$log.flaky"
     if ! difference "$log.plain" "$log.with" "$log.flaky" >/dev/null; then
         # Tests whose end also differs between two runs without endler say nothing.

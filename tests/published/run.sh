@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Cargo's runner for one test program: says its name and becomes it.
+# Cargo's runner for one test program: says its name, whether endler is in it,
+# and becomes it.
 #
 # With PUBLISHED_SIGNALS set (a folder of programs) another process first goes
 # its own way and sends SIGUSR1 to that program, and to every program of that
@@ -35,7 +36,9 @@ send() {
 }
 
 name=${program##*/}
-echo "binary ${name%-????????????????}"
+endler=none
+if grep -q endler_allocator "$program"; then endler=endler; fi
+echo "binary ${name%-????????????????} $endler"
 if [[ -n ${PUBLISHED_SIGNALS-} ]]; then
     # Twice forked, so that the test program has no child that it did not start.
     # It waits until this process has become the program.
