@@ -412,6 +412,10 @@ pub(crate) fn moved(parked: &Parked, addr: *mut u8, size: usize, caller: Caller)
         return;
     };
     row.unpark();
+    // Not recorded at its new place, it has ended as a free ends.
+    if !recorded {
+        return;
+    }
     let Some(mut guard) = row.enter() else {
         return;
     };
@@ -420,7 +424,7 @@ pub(crate) fn moved(parked: &Parked, addr: *mut u8, size: usize, caller: Caller)
         .row
         .totals
         .moved(parked.record.context(), parked.record.size());
-    if recorded && let Some(slot) = RECORDER.slab.slot(parked.index) {
+    if let Some(slot) = RECORDER.slab.slot(parked.index) {
         slot.set_context(parked.record.with_context(context));
     }
 }
