@@ -243,7 +243,8 @@ a test that then ends otherwise too says nothing.
 
 $(rustc --version); $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1), $(nproc) cores, which other work shared. The seconds
 are those of the suite without its build; those with endler include the work of all dumps, which a debug build makes slow.
-A dump that is asked for during another waits for it, so that there are fewer dumps than signals.
+A dump that is asked for during another waits for it, so that there are fewer dumps than signals. Programs that end
+within some milliseconds end before their first.
 
 | crate | passed | failed | ignored | with endler | s without | s with | dumps | largest heap in a dump | run |
 |---|---|---|---|---|---|---|---|---|---|
