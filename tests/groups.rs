@@ -12,6 +12,20 @@ fn main() {
         "not run here: the group `builds` (stacks and types in optimised builds): tests/builds.sh"
     );
     println!(
+        "not run here: the group `json` (the views as JSON, beside what the command's tests see): \
+         cargo test -p endler-reports --features json --test json"
+    );
+    println!("not run here: the group `model` (shared tables under loom): tests/model.sh");
+    println!("not run here: the group `sanitizers` (address and thread): tests/sanitizers.sh");
+    println!("not run here: the group `stacks` (published programs' stacks): tests/stacks.sh");
+    println!(
+        "not run here: `vm.overcommit_memory = 2`, which is the whole machine's (`address_space` \
+         sets RLIMIT_DATA, which counts the same for one process)"
+    );
+    println!(
+        "not run here in full: `soak` (5 s; 60 s in .ci/run; ENDLER_SOAK_SECONDS says how long)"
+    );
+    println!(
         "not run here: the group `published` (suites of crates that others wrote): tests/published.sh"
     );
     if memory_group::Group::new().is_none() {

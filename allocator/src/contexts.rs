@@ -26,22 +26,20 @@
     clippy::arithmetic_side_effects
 )]
 
-use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
-
-use crate::os;
 use crate::shadow::install;
+use crate::sync::{AtomicPtr, AtomicU32, AtomicU64, Ordering, map, reads, sized, unmap, wrote};
 use crate::unwind::walk::End;
 
 /// Contexts that can be told apart; beyond it blocks get context 0.
-pub(crate) const MAX_CONTEXTS: usize = 1 << 22;
+pub(crate) const MAX_CONTEXTS: usize = sized(if cfg!(test) { 1 << 13 } else { 1 << 22 }, 8);
 /// The context of blocks whose stack could not be kept.
 pub(crate) const UNKNOWN: u32 = 0;
 
-const PAGE: usize = 1 << 12;
-const WINDOW: usize = 8;
-const SEGMENTS: usize = 14;
-const FIRST_SEGMENT: usize = 1 << 12;
-const ARENA: usize = 1 << 18;
+const PAGE: usize = sized(1 << 12, 8);
+const WINDOW: usize = sized(8, 2);
+const SEGMENTS: usize = sized(14, 2);
+const FIRST_SEGMENT: usize = sized(1 << 12, 2);
+const ARENA: usize = sized(1 << 18, 256);
 
 /// A stack that is being looked for.
 #[derive(Clone, Copy)]
@@ -144,7 +142,8 @@ impl Contexts {
         let page: &Page = unsafe { &*page };
         let record = page.get(id % PAGE)?.load(Ordering::Acquire);
         // SAFETY: a published record stays mapped and is never written again.
-        unsafe { record.as_ref() }
+        let record = unsafe { record.as_ref() };
+        record.inspect(|record| reads(*record))
     }
 
     /// The id of a stack, made if it is new; [`UNKNOWN`] when a table is full
@@ -203,6 +202,13 @@ impl Contexts {
     }
 
     fn make(&self, stack: &Stack<'_>) -> Option<u32> {
+        // First, so that a refusal uses up neither an id nor memory: it may be
+        // met at every allocation from here on.
+        let next = self.len();
+        if next >= MAX_CONTEXTS {
+            return None;
+        }
+        install(self.pages.get(next / PAGE)?)?;
         let words = (stack.len as usize).wrapping_add(size_of::<Record>() / 8);
         let record = self.cut(words)?.cast::<Record>();
         let head = Record {
@@ -222,6 +228,7 @@ impl Contexts {
             // SAFETY: the frames lie within the `words` words behind the head.
             unsafe { to.write(stack.frames.frame(i)) };
         }
+        wrote(record);
         let id = self.count.fetch_add(1, Ordering::AcqRel).wrapping_add(1);
         if id as usize >= MAX_CONTEXTS {
             self.count.store(MAX_CONTEXTS as u32, Ordering::Release);
@@ -267,7 +274,7 @@ fn install_segment(place: &AtomicPtr<AtomicU64>, len: usize) -> Option<*mut Atom
     if !there.is_null() {
         return Some(there);
     }
-    let fresh = os::map(len.wrapping_mul(8));
+    let fresh = map(len.wrapping_mul(8));
     if fresh.is_null() {
         return None;
     }
@@ -281,8 +288,17 @@ fn install_segment(place: &AtomicPtr<AtomicU64>, len: usize) -> Option<*mut Atom
         Ok(_) => Some(fresh),
         Err(other) => {
             // SAFETY: nobody else has seen `fresh`.
-            unsafe { os::unmap(fresh.cast(), len.wrapping_mul(8)) };
+            unsafe { unmap(fresh.cast(), len.wrapping_mul(8)) };
             Some(other)
         }
     }
 }
+
+#[cfg(test)]
+#[allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
+mod tests;

@@ -28,13 +28,13 @@
     clippy::arithmetic_side_effects
 )]
 
-use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use crate::sync::{AtomicBool, AtomicU32, AtomicU64, Ordering, sized, yield_now};
 
 /// Epochs that ten bits tell apart.
 const WRAP: u32 = 1 << 10;
 const HALF: u32 = WRAP / 2;
 /// Halves that are dated: a million snapshots. Later ones share the last.
-const DATED: usize = 4096;
+const DATED: usize = sized(4096, 2);
 
 /// What a birth is stamped with: phase (63..48), epoch (41..32), and whether the
 /// epoch is odd once more (0), where it is cheap to test.
@@ -116,8 +116,11 @@ impl Epochs {
     /// Runs `copy`, which makes a cut, in an epoch of its own. `now` is the
     /// tick. Cuts of several threads follow one another.
     pub(crate) fn cut<T>(&self, now: u32, copy: impl FnOnce() -> T) -> T {
-        while self.cutting.swap(true, Ordering::Acquire) {
-            std::thread::yield_now();
+        let free = |cutting: &AtomicBool| {
+            cutting.compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed)
+        };
+        while free(&self.cutting).is_err() {
+            yield_now();
         }
         self.advance(now);
         let result = copy();

@@ -15,20 +15,21 @@
     clippy::arithmetic_side_effects
 )]
 
-use core::cell::Cell;
-use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use core::sync::atomic::AtomicUsize;
 
 use crate::clock::Start;
 use crate::contexts::{Contexts, Frames, Stack};
+use crate::depot::Depot;
 use crate::epochs::Epochs;
 use crate::late::Late;
 use crate::mode::Mode;
 use crate::os;
 use crate::phases::Phases;
-use crate::rows::{Guard, Row, Rows};
+use crate::rows::{Free, Guard, OUTSIDE, PAUSED, Row, Rows};
 use crate::shadow::Shadow;
 use crate::slots::{Record, Slab};
 use crate::state;
+use crate::sync::{AtomicU32, AtomicU64, Ordering};
 use crate::threads::Threads;
 use crate::unwind::cache::RuleCache;
 use crate::unwind::memo::Memo;
@@ -39,6 +40,7 @@ use crate::unwind::walk::{OwnStack, Registers, Words};
 pub(crate) struct Recorder {
     pub(crate) shadow: Shadow,
     pub(crate) slab: Slab,
+    pub(crate) depot: Depot,
     pub(crate) rows: Rows,
     pub(crate) threads: Threads,
     pub(crate) contexts: Contexts,
@@ -62,6 +64,7 @@ pub(crate) struct Recorder {
 pub(crate) static RECORDER: Recorder = Recorder {
     shadow: Shadow::new(),
     slab: Slab::new(),
+    depot: Depot::new(),
     rows: Rows::new(),
     threads: Threads::new(),
     contexts: Contexts::new(),
@@ -76,6 +79,14 @@ pub(crate) static RECORDER: Recorder = Recorder {
     process: AtomicU32::new(0),
 };
 
+/// Where its threads find free slots.
+const FREE: Free<'static> = Free {
+    slab: &RECORDER.slab,
+    depot: &RECORDER.depot,
+    late: &RECORDER.late,
+    threads: &RECORDER.threads,
+};
+
 // SAFETY: all fields are atomics or structs of atomics, but for the `Cell`s of
 // the rows, which only the row's own thread touches (see rows.rs).
 unsafe impl Sync for Recorder {}
@@ -86,7 +97,7 @@ const CLAIMING: usize = 1;
 thread_local! {
     /// The thread's row: 0 for none yet, [`CLAIMING`], or its address. Const
     /// and without a destructor, so it needs no allocation and never ends.
-    static ROW: Cell<usize> = const { Cell::new(0) };
+    static ROW: AtomicUsize = const { AtomicUsize::new(0) };
 }
 
 /// Decides the mode at the first allocation of the process.
@@ -97,7 +108,7 @@ pub(crate) fn decide(default: Mode) -> u8 {
         let mode = state::decide(default);
         if mode == Mode::Exact {
             RECORDER.start.begin();
-            RECORDER.objects.refresh(&RECORDER.rules);
+            RECORDER.objects.begin(&RECORDER.rules);
             RECORDER.process.store(os::process_id(), Ordering::Relaxed);
             // SAFETY: the handler touches only this thread's row.
             unsafe { libc::pthread_atfork(None, None, Some(forked)) };
@@ -106,7 +117,10 @@ pub(crate) fn decide(default: Mode) -> u8 {
     }
     // Another thread is deciding: its state counts from the next call on.
     match state::now() {
-        state::UNDECIDED => state::OFF,
+        state::UNDECIDED => {
+            lose_request(None);
+            state::OFF
+        }
         state => state,
     }
 }
@@ -140,7 +154,7 @@ pub fn notice_fork() {
 
 #[inline(always)]
 fn row_if_any() -> Option<&'static Row> {
-    let at = ROW.get();
+    let at = ROW.with(|row| row.load(Ordering::Relaxed));
     if at <= CLAIMING {
         return None;
     }
@@ -161,12 +175,17 @@ pub(crate) fn row() -> Option<&'static Row> {
 #[cold]
 #[inline(never)]
 fn claim_row() -> Option<&'static Row> {
-    if ROW.get() == CLAIMING {
-        return None;
+    let relaxed = Ordering::Relaxed;
+    // In one instruction: a signal handler may have got the row a moment ago.
+    if ROW
+        .with(|row| row.compare_exchange(0, CLAIMING, relaxed, relaxed))
+        .is_err()
+    {
+        return row_if_any();
     }
-    ROW.set(CLAIMING);
     let row = RECORDER.rows.claim(&RECORDER.threads, Registers::here().sp);
-    ROW.set(row.map_or(0, |row| (&raw const *row) as usize));
+    let at = row.map_or(0, |row| (&raw const *row) as usize);
+    ROW.with(|row| row.store(at, relaxed));
     row
 }
 
@@ -183,20 +202,21 @@ impl Frames for MemoFrames<'_> {
 fn context(guard: &mut Guard<'_>, start: Registers) -> u32 {
     let generation = RECORDER.objects.generation();
     match guard.memo().known(start, generation, &OwnStack) {
-        0 => context_slow(guard, start),
+        0 => context_slow(guard, start.ip, start.sp, start.bp),
         context => context,
     }
 }
 
+/// Walks the stack. The registers are passed one by one, so that the fast path
+/// need not put them into memory.
+#[cold]
 #[inline(never)]
-fn context_slow(guard: &mut Guard<'_>, start: Registers) -> u32 {
+fn context_slow(guard: &mut Guard<'_>, ip: u64, sp: u64, bp: u64) -> u32 {
+    let start = Registers { ip, sp, bp };
     let row = guard.row;
     let memo = guard.memo();
     let (rules, objects) = (&RECORDER.rules, &RECORDER.objects);
-    let walked = match memo.walk(start, &row.stacks, rules, objects, &OwnStack) {
-        Ok(context) => return context,
-        Err(walked) => walked,
-    };
+    let walked = memo.walk(start, &row.stacks, rules, objects, &OwnStack);
     let generation = objects.generation();
     let hash = walked.hash ^ u64::from(generation).wrapping_mul(0xd6e8_feb8_6659_fd93);
     let context = row.cached(hash).unwrap_or_else(|| {
@@ -213,7 +233,7 @@ fn context_slow(guard: &mut Guard<'_>, start: Registers) -> u32 {
         row.remember(hash, context);
         context
     });
-    memo.remember(context);
+    memo.remember(context, &OwnStack);
     context
 }
 
@@ -247,13 +267,15 @@ impl Caller {
 #[inline(always)]
 pub(crate) fn insert(block: *mut u8, size: usize, caller: Caller) {
     let Some(row) = row() else {
-        RECORDER.lost.fetch_add(1, Ordering::Relaxed);
-        return;
+        return lose_request(None);
     };
-    // Inside the profiler: its own blocks are not the host's.
-    let Some(mut guard) = row.enter() else { return };
+    let Some(mut guard) = row.enter() else {
+        return lose_request(Some(row));
+    };
+    // Asked first, while there is little to keep over the call.
+    let born = RECORDER.start.tick();
     let context = context(&mut guard, caller.registers());
-    if !try_insert(&guard, block as u64, size, context) {
+    if !try_insert(&guard, block as u64, size, context, born) {
         lose(&guard);
     }
 }
@@ -262,6 +284,17 @@ pub(crate) fn insert(block: *mut u8, size: usize, caller: Caller) {
 #[inline(never)]
 pub(crate) fn insert_too(block: *mut u8, size: usize, caller: Caller) {
     insert(block, size, caller);
+}
+
+/// A request that was not recorded, since this thread is inside the profiler or
+/// has no row. The profiler's own are nobody's loss; those of a signal handler
+/// that struck the hook are the host's.
+#[cold]
+#[inline(never)]
+fn lose_request(row: Option<&Row>) {
+    if !row.is_some_and(Row::is_paused) {
+        RECORDER.lost.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 #[cold]
@@ -274,14 +307,13 @@ fn lose(guard: &Guard<'_>) {
 }
 
 #[inline(always)]
-fn try_insert(guard: &Guard<'_>, addr: u64, size: usize, context: u32) -> bool {
+fn try_insert(guard: &Guard<'_>, addr: u64, size: usize, context: u32, born: u32) -> bool {
     let Some(entry) = RECORDER.shadow.get_or_map(addr) else {
         return false;
     };
     let row = guard.row;
     let stamp = RECORDER.epochs.stamp();
-    let Some((index, slot)) = row.pop(stamp, &RECORDER.slab, &RECORDER.late, &RECORDER.threads)
-    else {
+    let Some((index, slot)) = row.pop(stamp, FREE) else {
         return false;
     };
     slot.store(Record::new(
@@ -290,7 +322,7 @@ fn try_insert(guard: &Guard<'_>, addr: u64, size: usize, context: u32) -> bool {
         row.thread(),
         stamp,
         context,
-        RECORDER.start.tick(),
+        born,
     ));
     entry.set(index);
     true
@@ -306,9 +338,6 @@ pub(crate) fn remove(addr: *mut u8) {
     else {
         return;
     };
-    if let Some(slot) = RECORDER.slab.slot(index) {
-        slot.prefetch();
-    }
     free_slot(index);
 }
 
@@ -322,9 +351,7 @@ fn free_slot(index: u32) {
     let Some(guard) = row.enter() else {
         return row.late.push(index, died, &RECORDER.slab);
     };
-    guard
-        .row
-        .push(index, died, &RECORDER.slab, &RECORDER.epochs);
+    guard.row.push(index, died, &RECORDER.slab, &RECORDER.depot);
 }
 
 /// A block whose inner realloc is running.
@@ -346,7 +373,7 @@ pub(crate) fn park(addr: *mut u8) -> Option<Parked> {
     // row's place taken and does without.
     let guard = row()
         .and_then(Row::enter)
-        .filter(|guard| guard.row.parked().is_none());
+        .filter(|guard| !guard.row.is_parked());
     if let Some(guard) = &guard {
         guard.row.park(index, record);
     }
@@ -376,10 +403,19 @@ pub(crate) fn put_back(parked: Parked) {
 pub(crate) fn moved(parked: &Parked, addr: *mut u8, size: usize, caller: Caller) {
     // At once, before the walk: another thread may have got the old place.
     let recorded = finish_move(parked, addr as u64, size);
-    let Some(row) = row_if_any().filter(|_| !parked.inside) else {
+    let row = row_if_any();
+    let Some(row) = row.filter(|_| !parked.inside) else {
+        // The block is right, but nobody has noted who asked.
+        if recorded {
+            lose_request(row);
+        }
         return;
     };
     row.unpark();
+    // Not recorded at its new place, it has ended as a free ends.
+    if !recorded {
+        return;
+    }
     let Some(mut guard) = row.enter() else {
         return;
     };
@@ -388,7 +424,7 @@ pub(crate) fn moved(parked: &Parked, addr: *mut u8, size: usize, caller: Caller)
         .row
         .totals
         .moved(parked.record.context(), parked.record.size());
-    if recorded && let Some(slot) = RECORDER.slab.slot(parked.index) {
+    if let Some(slot) = RECORDER.slab.slot(parked.index) {
         slot.set_context(parked.record.with_context(context));
     }
 }
@@ -418,7 +454,7 @@ fn finish_move(parked: &Parked, addr: u64, size: usize) -> bool {
 #[must_use]
 pub struct Pause {
     row: Option<&'static Row>,
-    before: bool,
+    before: u8,
 }
 
 /// Stops recording on this thread until the value is dropped; for the
@@ -427,19 +463,19 @@ pub fn pause() -> Pause {
     if state::now() != state::EXACT {
         return Pause {
             row: None,
-            before: false,
+            before: OUTSIDE,
         };
     }
     let row = row();
-    let before = row.is_some_and(|row| row.set_busy(true));
+    let before = row.map_or(OUTSIDE, |row| row.set_busy(PAUSED));
     Pause { row, before }
 }
 
 impl Drop for Pause {
     fn drop(&mut self) {
         if let Some(row) = self.row {
-            if !self.before {
-                row.drain(&row.late, &RECORDER.slab, RECORDER.epochs.stamp());
+            if self.before == OUTSIDE && !RECORDER.epochs.stamp().in_cut() {
+                row.drain(&row.late, FREE);
             }
             row.set_busy(self.before);
         }

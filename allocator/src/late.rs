@@ -12,9 +12,8 @@
     clippy::arithmetic_side_effects
 )]
 
-use core::sync::atomic::{AtomicU32, Ordering};
-
 use crate::slots::Slab;
+use crate::sync::{AtomicU32, Ordering};
 
 /// Slots that were freed where no magazine could be touched: inside the
 /// profiler (by a signal handler), or on a thread without a row.
@@ -93,7 +92,7 @@ mod tests {
     fn late_lists_keep_slots_and_deaths() {
         let slab = Slab::new();
         let mut fresh = Vec::new();
-        assert!(slab.take_batch(&mut |index| fresh.push(index)));
+        assert!(slab.take_fresh(&mut |index| fresh.push(index)));
         let late = Late::new();
         for (died, index) in fresh.iter().take(5).enumerate() {
             late.push(*index, died as u32, &slab);

@@ -27,20 +27,29 @@ mod recorder {
     pub(crate) mod clock;
     pub(crate) mod contexts;
     pub(crate) mod copy_arena;
+    pub(crate) mod depot;
     pub(crate) mod epochs;
     pub(crate) mod freeze;
+    #[cfg(test)]
+    mod full_tables;
     pub(crate) mod heap;
     pub(crate) mod hook;
     pub(crate) mod late;
+    pub(crate) mod look;
+    #[cfg(all(test, loom))]
+    mod model;
     pub(crate) mod os;
+    pub(crate) mod parking;
     pub(crate) mod phases;
     pub(crate) mod rows;
     pub(crate) mod shadow;
     pub(crate) mod slots;
     pub(crate) mod state;
+    pub(crate) mod sync;
     pub(crate) mod threads;
     pub(crate) mod totals;
     pub(crate) mod unwind;
+    pub(crate) mod vdso;
 
     pub use heap::Heap;
     pub use hook::{Pause, enter_phase, mode, notice_fork, pause};

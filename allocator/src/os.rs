@@ -55,7 +55,29 @@ pub(crate) unsafe fn syscall(number: i64, args: [u64; 6]) -> i64 {
 /// `len` is rounded up to whole pages. The mapping is never given back unless
 /// [`unmap`] is called with it.
 pub(crate) fn map(len: usize) -> *mut u8 {
-    let at = map_unlisted(len);
+    list(map_unlisted(len), len)
+}
+
+/// As [`map`], but nothing can be written before [`make_writable`]. What cannot
+/// be written is not reserved where the kernel gives out no more memory than it
+/// has (`vm.overcommit_memory = 2`), and does not count as data (`RLIMIT_DATA`):
+/// for large tables of which little is used.
+pub(crate) fn map_readable(len: usize) -> *mut u8 {
+    list(map_with(len, libc::PROT_READ), len)
+}
+
+/// Lets the whole pages around `len` bytes of a [`map_readable`] be written;
+/// false when the kernel refuses.
+pub(crate) fn make_writable(at: *mut u8, len: usize) -> bool {
+    let first = at as usize & !4095;
+    let len = (at as usize).wrapping_add(len).wrapping_sub(first);
+    let args = [first as u64, len as u64, WRITABLE as u64, 0, 0, 0];
+    // SAFETY: gives a right on a mapping of ours and takes none.
+    unsafe { syscall(libc::SYS_mprotect, args) == 0 }
+}
+
+/// Lists a mapping as the profiler's, if it was made.
+fn list(at: *mut u8, len: usize) -> *mut u8 {
     if at.is_null() {
         return at;
     }
@@ -74,11 +96,21 @@ pub(crate) fn map(len: usize) -> *mut u8 {
 
 /// As [`map`], for memory of the copy, which is not the profiler's in the host.
 pub(crate) fn map_unlisted(len: usize) -> *mut u8 {
-    const PROT: u64 = (libc::PROT_READ | libc::PROT_WRITE) as u64;
+    map_with(len, WRITABLE)
+}
+
+const WRITABLE: i32 = libc::PROT_READ | libc::PROT_WRITE;
+
+fn map_with(len: usize, prot: i32) -> *mut u8 {
     const FLAGS: u64 = (libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE) as u64;
     let len = len.wrapping_add(4095) & !4095;
     // SAFETY: a fresh anonymous mapping touches no existing memory.
-    let at = unsafe { syscall(libc::SYS_mmap, [0, len as u64, PROT, FLAGS, u64::MAX, 0]) };
+    let at = unsafe {
+        syscall(
+            libc::SYS_mmap,
+            [0, len as u64, prot as u64, FLAGS, u64::MAX, 0],
+        )
+    };
     if (-4095..0).contains(&at) {
         return core::ptr::null_mut();
     }
@@ -150,6 +182,17 @@ pub(crate) fn thread_id() -> u32 {
     (unsafe { syscall(libc::SYS_gettid, [0; 6]) }) as u32
 }
 
+/// Whether the page that holds `at` can be read now. (Where the kernel gives no
+/// answer: yes.)
+pub(crate) fn readable(at: u64) -> bool {
+    // The kernel reads the set before it refuses to do this with it.
+    const NOTHING_KNOWN: u64 = u64::MAX;
+    let args = [NOTHING_KNOWN, at & !7, 0, 8, 0, 0];
+    // SAFETY: changes nothing, as no such way of changing the mask is known.
+    let answer = unsafe { syscall(libc::SYS_rt_sigprocmask, args) };
+    answer != i64::from(libc::EFAULT).wrapping_neg()
+}
+
 /// The process id.
 pub(crate) fn process_id() -> u32 {
     // SAFETY: getpid has no arguments and no effect.
@@ -185,6 +228,34 @@ pub(crate) fn thread_control_block() -> u64 {
     // SAFETY: the x86-64 TLS ABI keeps the block's own address in its first word.
     unsafe { asm!("mov {}, fs:0", out(reg) at, options(nostack, readonly, preserves_flags)) };
     at
+}
+
+/// A word of a stack, whatever frame it lies in.
+///
+/// # Safety
+/// 1. The word is 8-aligned and mapped.
+#[cfg(not(endler_sanitized))]
+#[inline(always)]
+pub(crate) unsafe fn stack_word(at: u64) -> u64 {
+    // SAFETY: (1); volatile, because a frame may keep another type there.
+    unsafe { core::ptr::read_volatile(at as *const u64) }
+}
+
+/// As above, unseen by AddressSanitizer: to it the room between two locals of
+/// a frame, where a frame that has ended had a word that is remembered, is
+/// nobody's.
+///
+/// # Safety
+/// 1. As above.
+#[cfg(endler_sanitized)]
+#[inline(always)]
+pub(crate) unsafe fn stack_word(at: u64) -> u64 {
+    let word: u64;
+    // SAFETY: (1).
+    unsafe {
+        asm!("mov {}, [{}]", out(reg) word, in(reg) at, options(nostack, readonly, preserves_flags))
+    };
+    word
 }
 
 /// Writes all of `bytes` to a descriptor, as far as it goes; for one-line messages.

@@ -8,9 +8,9 @@
 //! a phase would inherit it held.
 
 use core::ptr::null_mut;
-use core::sync::atomic::{AtomicPtr, Ordering};
 
 use crate::epochs::Epochs;
+use crate::sync::{AtomicPtr, Ordering, reads, wrote};
 
 /// A phase as it was entered.
 #[derive(Clone, Debug)]
@@ -66,6 +66,7 @@ impl Phases {
             }
             let mine = node.number;
             let raw = Box::into_raw(node);
+            wrote(raw);
             let set = self
                 .last
                 .compare_exchange(before, raw, Ordering::AcqRel, Ordering::Acquire);
@@ -89,6 +90,7 @@ impl Phases {
         let mut at = self.last.load(Ordering::Acquire);
         // SAFETY: null, or a node of the list, which is never changed or freed.
         while let Some(node) = unsafe { at.as_ref() } {
+            reads(node);
             list.push(node.entered.clone());
             at = node.before;
         }
@@ -100,7 +102,9 @@ impl Phases {
 /// The number of a phase in the list; 0 for none.
 fn number(node: *mut Node) -> u32 {
     // SAFETY: null, or a node of the list, which is never changed or freed.
-    unsafe { node.as_ref() }.map_or(0, |node| node.number)
+    let node = unsafe { node.as_ref() };
+    node.inspect(|node| reads(*node))
+        .map_or(0, |node| node.number)
 }
 
 #[cfg(test)]

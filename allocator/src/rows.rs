@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  row   tid, number, busy          who owns it, and the re-entry guard
-//!        magazine, held, late       free slots (see slots.rs)
+//!        pair, cold, late           free slots (see depot.rs)
 //!        parked + a record          the block whose inner realloc is running
 //!        stacks, memo               the stack and the walks remembered
 //!        cache                      hash of a walk → context, direct-mapped
@@ -20,9 +20,7 @@
 //! * `parked != 0` exactly while the row's thread runs an inner realloc; the
 //!   parked slot's own words are not read then, the copy beside it is;
 //! * `busy` is set while the row's thread is inside the profiler: its
-//!   allocations are not recorded then, its frees are, through `late`;
-//! * `magazine[..held]` are free slots, each with the tick at which its block
-//!   died, if the slot says that this has not been counted yet.
+//!   allocations are not recorded then, its frees are, through `late`.
 
 #![deny(
     clippy::unwrap_used,
@@ -33,25 +31,31 @@
 )]
 
 use core::cell::{Cell, UnsafeCell};
-use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering, compiler_fence};
+use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicU32, AtomicU64, Ordering, compiler_fence};
 
-use crate::epochs::{Epochs, Stamp};
+use crate::depot::{Depot, Magazine, Pair};
+use crate::epochs::Stamp;
 use crate::late::Late;
 use crate::os;
+use crate::parking::Parking;
 use crate::shadow::map_new;
-use crate::slots::{BATCH, Record, Slab, Slot};
+use crate::slots::{Record, Slab, Slot};
 use crate::threads::Threads;
 use crate::totals::ThreadTotals;
 use crate::unwind::memo::Memo;
 use crate::unwind::stacks::Stacks;
 
-/// Free slots that a thread keeps: with two batches it neither gives nor takes
-/// at every turn when it goes up and down around a batch's end.
-const MAGAZINE: usize = 2 * BATCH;
+/// How far ahead the cache is asked for slots that were freed long ago: some
+/// twenty misses can be under way at a time.
+const AHEAD: u32 = 12;
 /// Contexts that a thread finds without the shared table. 1,024 × 16 bytes
 /// keep 95 % of the look-ups of the serde_json bench local.
 const CACHE: usize = 1024;
-const MAX_ROWS: usize = 1 << 16;
+/// What `busy` says: outside the profiler, in the hook, or in a `Pause`.
+pub(crate) const OUTSIDE: u8 = 0;
+const IN_HOOK: u8 = 1;
+pub(crate) const PAUSED: u8 = 2;
+pub(crate) const MAX_ROWS: usize = if cfg!(test) { 64 } else { 1 << 16 };
 /// Rows that a new thread asks about before it makes its own.
 const PROBES: u32 = 16;
 
@@ -68,19 +72,17 @@ pub(crate) struct Row {
     /// The thread's number, shifted to its place in a record.
     thread: AtomicU64,
     tid: AtomicU32,
-    busy: AtomicBool,
-    /// Entries of the magazine in use.
-    held: AtomicU32,
+    busy: AtomicU8,
+    /// Rounds of the loaded magazine, from the lowest, whose slots are in no
+    /// cache of this thread.
+    cold: Cell<u32>,
+    pub(crate) pair: Pair,
     refills: Cell<u32>,
     pub(crate) late: Late,
-    /// Slot index + 1, or 0.
-    pub(crate) parked: AtomicU32,
-    pub(crate) parked_words: [AtomicU64; 3],
+    parking: Parking,
     /// Allocations that could not be recorded.
     pub(crate) lost: AtomicU64,
     pub(crate) stacks: Stacks,
-    /// Index (31..0) and death tick (63..32) of free slots, the last first used.
-    magazine: [AtomicU64; MAGAZINE],
     memo: UnsafeCell<Memo>,
     cache: [Cached; CACHE],
     pub(crate) totals: ThreadTotals,
@@ -107,7 +109,27 @@ impl Drop for Guard<'_> {
     #[inline(always)]
     fn drop(&mut self) {
         compiler_fence(Ordering::SeqCst);
-        self.row.busy.store(false, Ordering::Relaxed);
+        // For the thread that takes the row over when this one is dead.
+        self.row.busy.store(OUTSIDE, Ordering::Release);
+    }
+}
+
+/// Where free slots come from when a thread has none.
+#[derive(Clone, Copy)]
+pub(crate) struct Free<'a> {
+    pub(crate) slab: &'a Slab,
+    pub(crate) depot: &'a Depot,
+    /// Those that were freed on threads without a row.
+    pub(crate) late: &'a Late,
+    pub(crate) threads: &'a Threads,
+}
+
+/// Asks the cache for the slot that will be popped [`AHEAD`] after `at`.
+#[inline(always)]
+fn prefetch(magazine: &Magazine, at: u32, slab: &Slab) {
+    let round = at.checked_sub(AHEAD).and_then(|at| magazine.round(at));
+    if let Some(slot) = round.and_then(|round| slab.slot(round as u32)) {
+        slot.prefetch();
     }
 }
 
@@ -122,10 +144,10 @@ impl Row {
     /// handler that allocates, or the profiler's own code).
     #[inline(always)]
     pub(crate) fn enter(&self) -> Option<Guard<'_>> {
-        if self.busy.load(Ordering::Relaxed) {
+        if self.busy.load(Ordering::Relaxed) != OUTSIDE {
             return None;
         }
-        self.busy.store(true, Ordering::Relaxed);
+        self.busy.store(IN_HOOK, Ordering::Relaxed);
         compiler_fence(Ordering::SeqCst);
         Some(Guard { row: self })
     }
@@ -133,25 +155,25 @@ impl Row {
     /// A free slot to record a block in. What it recorded before is added to
     /// the totals first.
     #[inline(always)]
-    pub(crate) fn pop<'a>(
-        &self,
-        stamp: Stamp,
-        slab: &'a Slab,
-        late: &Late,
-        threads: &Threads,
-    ) -> Option<(u32, &'a Slot)> {
-        let Some(top) = self.held.load(Ordering::Relaxed).checked_sub(1) else {
-            return self.pop_slow(stamp, slab, late, threads);
+    pub(crate) fn pop<'a>(&self, stamp: Stamp, free: Free<'a>) -> Option<(u32, &'a Slot)> {
+        let Some((magazine, (round, below))) = self
+            .pair
+            .loaded()
+            .and_then(|magazine| Some((magazine, magazine.top()?)))
+        else {
+            return self.pop_slow(stamp, free);
         };
-        let entry = self.magazine.get(top as usize)?.load(Ordering::Relaxed);
-        let slot = slab.slot(entry as u32)?;
+        let slot = free.slab.slot(round as u32)?;
         let old = slot.load();
         if stamp.in_cut() && old.epoch() == stamp.epoch() {
-            return self.pop_slow(stamp, slab, late, threads);
+            return self.pop_slow(stamp, free);
         }
-        self.held.store(top, Ordering::Relaxed);
-        self.count(old, (entry >> 32) as u32);
-        Some((entry as u32, slot))
+        magazine.shorten(below);
+        if below < self.cold.get() {
+            prefetch(magazine, below, free.slab);
+        }
+        self.count(old, (round >> 32) as u32);
+        Some((round as u32, slot))
     }
 
     /// Adds the end of a free slot's block to the totals, unless that was done.
@@ -165,153 +187,111 @@ impl Row {
 
     #[cold]
     #[inline(never)]
-    fn pop_slow<'a>(
-        &self,
-        stamp: Stamp,
-        slab: &'a Slab,
-        late: &Late,
-        threads: &Threads,
-    ) -> Option<(u32, &'a Slot)> {
+    fn pop_slow<'a>(&self, stamp: Stamp, free: Free<'a>) -> Option<(u32, &'a Slot)> {
         // A thread often gets its name after its first allocations.
         let refills = self.refills.get();
         if refills < 4 {
             self.refills.set(refills.wrapping_add(1));
-            threads.rename((self.thread() >> 48) as u16);
+            free.threads.rename((self.thread() >> 48) as u16);
         }
-        if stamp.in_cut() {
-            // Slots whose blocks were born in this cut wait for its end.
-            while let Some(top) = self.held.load(Ordering::Relaxed).checked_sub(1) {
-                let entry = self.magazine.get(top as usize)?.load(Ordering::Relaxed);
-                let old = slab.slot(entry as u32)?.load();
-                if old.size() == 0 || old.epoch() != stamp.epoch() {
-                    break;
-                }
-                self.held.store(top, Ordering::Relaxed);
-                self.late.push(entry as u32, (entry >> 32) as u32, slab);
+        if !stamp.in_cut() {
+            self.drain(&self.late, free);
+            self.drain(free.late, free);
+        }
+        loop {
+            let loaded = self.pair.loaded();
+            let Some((magazine, (round, below))) = loaded.and_then(|m| Some((m, m.top()?))) else {
+                self.refill(free)?;
+                continue;
+            };
+            let (index, died) = (round as u32, (round >> 32) as u32);
+            let slot = free.slab.slot(index)?;
+            let old = slot.load();
+            magazine.shorten(below);
+            if stamp.in_cut() && old.size() != 0 && old.epoch() == stamp.epoch() {
+                // Its block was born in this cut: the slot waits for its end.
+                self.late.push(index, died, free.slab);
+                continue;
             }
-        } else {
-            self.drain(&self.late, slab, stamp);
-            self.drain(late, slab, stamp);
+            self.count(old, died);
+            return Some((index, slot));
         }
-        if self.held.load(Ordering::Relaxed) == 0 {
-            slab.take_batch(&mut |index| {
-                self.put(index, 0);
-                if let Some(slot) = slab.slot(index) {
-                    slot.prefetch();
-                }
-            });
-        }
-        let top = self.held.load(Ordering::Relaxed).checked_sub(1)?;
-        let entry = self.magazine.get(top as usize)?.load(Ordering::Relaxed);
-        let slot = slab.slot(entry as u32)?;
-        self.held.store(top, Ordering::Relaxed);
-        self.count(slot.load(), (entry >> 32) as u32);
-        Some((entry as u32, slot))
     }
 
-    #[inline(always)]
-    fn put(&self, index: u32, died: u32) {
-        let held = self.held.load(Ordering::Relaxed);
-        if let Some(place) = self.magazine.get(held as usize) {
-            let entry = u64::from(index) | u64::from(died) << 32;
-            place.store(entry, Ordering::Relaxed);
-            self.held.store(held.wrapping_add(1), Ordering::Relaxed);
+    /// Loads a magazine that is not empty.
+    fn refill(&self, free: Free<'_>) -> Option<()> {
+        if !self.pair.reload(free.depot) {
+            if !self.pair.make_room(free.depot) {
+                return None;
+            }
+            let loaded = self.pair.loaded()?;
+            let taken = free.slab.take_fresh(&mut |index| {
+                loaded.put(index, 0);
+            });
+            return taken.then_some(());
         }
+        let loaded = self.pair.loaded()?;
+        let held = loaded.held();
+        self.cold.set(held);
+        for at in held.saturating_sub(AHEAD)..held {
+            prefetch(loaded, at.wrapping_add(AHEAD), free.slab);
+        }
+        Some(())
     }
 
     /// Takes back a slot whose block died at `died`.
     #[inline(always)]
-    pub(crate) fn push(&self, index: u32, died: u32, slab: &Slab, epochs: &Epochs) {
-        if self.held.load(Ordering::Relaxed) as usize >= MAGAZINE {
-            self.give_half(slab, epochs.stamp());
+    pub(crate) fn push(&self, index: u32, died: u32, slab: &Slab, depot: &Depot) {
+        let loaded = self.pair.loaded();
+        if !loaded.is_some_and(|magazine| magazine.put(index, died)) {
+            self.push_slow(index, died, slab, depot);
         }
-        self.put(index, died);
     }
 
-    /// Gives the older half of the magazine to all threads.
     #[cold]
     #[inline(never)]
-    fn give_half(&self, slab: &Slab, stamp: Stamp) {
-        let mut given = [0u32; BATCH];
-        let mut count = 0usize;
-        // They were freed long ago: all are asked for before the first is read.
-        for entry in self.magazine.iter().take(BATCH) {
-            if let Some(slot) = slab.slot(entry.load(Ordering::Relaxed) as u32) {
-                slot.prefetch();
+    fn push_slow(&self, index: u32, died: u32, slab: &Slab, depot: &Depot) {
+        let put = |magazine: &Magazine| magazine.put(index, died);
+        if self.pair.make_room(depot) {
+            self.cold.set(0);
+            if self.pair.loaded().is_some_and(put) {
+                return;
             }
         }
-        for entry in self.magazine.iter().take(BATCH) {
-            let entry = entry.load(Ordering::Relaxed);
-            let (index, died) = (entry as u32, (entry >> 32) as u32);
-            let Some(slot) = slab.slot(index) else {
-                continue;
-            };
-            let old = slot.load();
-            if stamp.in_cut() && old.size() != 0 && old.epoch() == stamp.epoch() {
-                self.late.push(index, died, slab);
-                continue;
-            }
-            self.count(old, died);
-            slot.set_counted();
-            if let Some(place) = given.get_mut(count) {
-                *place = index;
-                count = count.wrapping_add(1);
-            }
-        }
-        for (i, entry) in self.magazine.iter().skip(BATCH).enumerate() {
-            if let Some(place) = self.magazine.get(i) {
-                place.store(entry.load(Ordering::Relaxed), Ordering::Relaxed);
-            }
-        }
-        let rest = (self.held.load(Ordering::Relaxed) as usize).saturating_sub(BATCH);
-        self.held.store(rest as u32, Ordering::Relaxed);
-        slab.give_batch(given.get(..count).unwrap_or(&[]));
+        self.late.push(index, died, slab);
     }
 
-    /// Puts the slots of a late list into the magazine.
-    pub(crate) fn drain(&self, late: &Late, slab: &Slab, stamp: Stamp) {
-        if late.is_empty() || stamp.in_cut() {
+    /// Puts the slots of a late list into magazines.
+    pub(crate) fn drain(&self, late: &Late, free: Free<'_>) {
+        if late.is_empty() {
             return;
         }
-        for (index, died) in late.take(slab) {
-            if self.held.load(Ordering::Relaxed) as usize >= MAGAZINE {
-                self.give_half(slab, stamp);
-            }
-            self.put(index, died);
+        for (index, died) in late.take(free.slab) {
+            self.push(index, died, free.slab, free.depot);
         }
-    }
-
-    /// The free slots of the magazine and when their blocks died, for a
-    /// snapshot of frozen tables.
-    pub(crate) fn magazine(&self) -> impl Iterator<Item = (u32, u32)> {
-        let held = (self.held.load(Ordering::Relaxed) as usize).min(MAGAZINE);
-        self.magazine.iter().take(held).map(|entry| {
-            let entry = entry.load(Ordering::Relaxed);
-            (entry as u32, (entry >> 32) as u32)
-        })
     }
 
     /// Keeps the record of a block while its inner realloc runs.
     #[inline(always)]
     pub(crate) fn park(&self, index: u32, record: Record) {
-        for (to, from) in self.parked_words.iter().zip(record.0) {
-            to.store(from, Ordering::Relaxed);
-        }
-        self.parked.store(index.wrapping_add(1), Ordering::Release);
+        self.parking.park(index, record);
     }
 
     /// Ends [`Row::park`], after the shadow has the block again.
     #[inline(always)]
     pub(crate) fn unpark(&self) {
-        self.parked.store(0, Ordering::Release);
+        self.parking.unpark();
+    }
+
+    /// Whether a block is parked.
+    #[inline(always)]
+    pub(crate) fn is_parked(&self) -> bool {
+        self.parking.is_taken()
     }
 
     /// The parked slot and its record, for a snapshot.
     pub(crate) fn parked(&self) -> Option<(u32, Record)> {
-        let index = self.parked.load(Ordering::Acquire).checked_sub(1)?;
-        let [a, b, c] = &self.parked_words;
-        let words = [a, b, c].map(|w| w.load(Ordering::Relaxed));
-        Some((index, Record(words)))
+        self.parking.parked()
     }
 
     /// The context last found for a walk of this hash.
@@ -330,11 +310,17 @@ impl Row {
     }
 
     /// Marks the thread as inside the profiler for long; what was set before.
-    pub(crate) fn set_busy(&self, busy: bool) -> bool {
+    pub(crate) fn set_busy(&self, busy: u8) -> u8 {
         compiler_fence(Ordering::SeqCst);
-        let before = self.busy.swap(busy, Ordering::Relaxed);
+        let before = self.busy.swap(busy, Ordering::AcqRel);
         compiler_fence(Ordering::SeqCst);
         before
+    }
+
+    /// Whether the profiler's own code runs on the thread, outside the hook.
+    #[cold]
+    pub(crate) fn is_paused(&self) -> bool {
+        self.busy.load(Ordering::Relaxed) == PAUSED
     }
 
     /// In a forked process: the row's thread has a new id.
@@ -343,15 +329,19 @@ impl Row {
     }
 
     fn take_over(&self, tid: u32, threads: &Threads, sp: u64) {
+        // What the former owner wrote last is ordered before what is written here.
+        self.set_busy(IN_HOOK);
         let number = u64::from(threads.enter(tid));
         self.thread.store(number << 48, Ordering::Relaxed);
         self.refills.set(0);
         // The former owner cannot have died inside an inner realloc and gone on.
-        self.parked.store(0, Ordering::Relaxed);
+        self.parking.unpark();
+        self.pair.take_over();
+        self.cold.set(0);
         // SAFETY: the row has no other owner, and its guard is not given out yet.
         unsafe { &mut *self.memo.get() }.reset();
         self.stacks.find_own(tid, sp);
-        self.set_busy(false);
+        self.set_busy(OUTSIDE);
     }
 }
 
@@ -406,6 +396,9 @@ impl Rows {
                 row.take_over(tid, threads, sp);
                 return Some(row);
             }
+        }
+        if count as usize >= MAX_ROWS {
+            return None;
         }
         // Mapped first, so that a refusal uses up no place.
         let row = map_new::<Row>()?;

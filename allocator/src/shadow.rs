@@ -4,7 +4,7 @@
 //!  address bits  46 ........ 24 | 23 ................. 4 | 3..0
 //!                directory index  granule within the leaf  plane
 //!
-//!  directory (2^23 pointers, 64 MiB of address space, touched on demand)
+//!  directory (2^23 pointers, 64 MiB of address space, writable page by page)
 //!    └─► leaf (2^20 entries of u32 = 4 MiB, covers 16 MiB of addresses)
 //!          └─► slot index + 1, or 0 where no live block starts
 //! ```
@@ -34,19 +34,19 @@
     clippy::arithmetic_side_effects
 )]
 
-use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
-
-use crate::os;
+use crate::sync::{
+    AtomicPtr, AtomicU32, AtomicU64, Ordering, make_writable, map, map_readable, sized, unmap,
+};
 
 /// Addresses that the shadow covers: the lower half of a 47-bit space.
-const ADDRESS_BITS: u32 = 47;
-const LEAF_BITS: u32 = 24;
+const ADDRESS_BITS: u32 = sized(47, 7) as u32;
+const LEAF_BITS: u32 = sized(24, 6) as u32;
 const GRANULE_BITS: u32 = 4;
 const DIRECTORY_LEN: usize = 1 << (ADDRESS_BITS - LEAF_BITS);
 const LEAF_LEN: usize = 1 << (LEAF_BITS - GRANULE_BITS);
 const PLANES: usize = 1 << GRANULE_BITS;
 /// Leaves that can be listed for a snapshot: 2^14 × 16 MiB = 256 GiB of heap.
-const MAX_LEAVES: usize = 1 << 14;
+pub(crate) const MAX_LEAVES: usize = sized(if cfg!(test) { 16 } else { 1 << 14 }, 2);
 
 type Leaf = [AtomicU32; LEAF_LEN];
 type Directory = [AtomicPtr<Leaf>; DIRECTORY_LEN];
@@ -113,7 +113,8 @@ impl Shadow {
         if index >= DIRECTORY_LEN {
             return None;
         }
-        let directory = install(self.planes.get(plane)?)?;
+        let place = self.planes.get(plane)?;
+        let directory = install_by(place, || map_readable(size_of::<Directory>()))?;
         // SAFETY: just installed or found; stays mapped for ever.
         let directory: &Directory = unsafe { &*directory };
         let place = directory.get(index)?;
@@ -121,6 +122,9 @@ impl Shadow {
             return self.get(addr);
         }
         if self.count.load(Ordering::Relaxed) as usize >= MAX_LEAVES {
+            return None;
+        }
+        if !make_writable((&raw const *place).cast_mut().cast(), size_of_val(place)) {
             return None;
         }
         let fresh = map_new::<Leaf>()?;
@@ -132,7 +136,7 @@ impl Shadow {
         );
         if set.is_err() {
             // SAFETY: nobody else has seen `fresh`.
-            unsafe { os::unmap(fresh.cast(), size_of::<Leaf>()) };
+            unsafe { unmap(fresh.cast(), size_of::<Leaf>()) };
             return self.get(addr);
         }
         let n = self.count.fetch_add(1, Ordering::AcqRel) as usize;
@@ -219,17 +223,25 @@ impl Entry {
 
 /// Maps zeroed memory for a `T` made of atomics only.
 pub(crate) fn map_new<T>() -> Option<*mut T> {
-    let at = os::map(size_of::<T>());
+    let at = map(size_of::<T>());
     if at.is_null() { None } else { Some(at.cast()) }
 }
 
 /// Maps a `T` into `place` unless one is there; the one that stands.
 pub(crate) fn install<T>(place: &AtomicPtr<T>) -> Option<*mut T> {
+    install_by(place, || map(size_of::<T>()))
+}
+
+/// As [`install`], with what `map` maps: null, or zeroed memory for a `T`.
+fn install_by<T>(place: &AtomicPtr<T>, map: impl FnOnce() -> *mut u8) -> Option<*mut T> {
     let there = place.load(Ordering::Acquire);
     if !there.is_null() {
         return Some(there);
     }
-    let fresh = map_new::<T>()?;
+    let fresh: *mut T = map().cast();
+    if fresh.is_null() {
+        return None;
+    }
     match place.compare_exchange(
         core::ptr::null_mut(),
         fresh,
@@ -239,8 +251,17 @@ pub(crate) fn install<T>(place: &AtomicPtr<T>) -> Option<*mut T> {
         Ok(_) => Some(fresh),
         Err(other) => {
             // SAFETY: nobody else has seen `fresh`.
-            unsafe { os::unmap(fresh.cast(), size_of::<T>()) };
+            unsafe { unmap(fresh.cast(), size_of::<T>()) };
             Some(other)
         }
     }
 }
+
+#[cfg(test)]
+#[allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
+mod tests;

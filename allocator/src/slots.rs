@@ -9,11 +9,8 @@
 //!  chunk = 65,536 slots                                       1.5 MiB
 //!  slot index = chunk number << 16 | position
 //!
-//!  free slots:  a thread's magazine   index and death tick, in an array (rows.rs)
-//!               late lists            word 0 = next | death tick << 32  (late.rs)
-//!               shared stack ──► batch ──► batch …              (lock-free)
-//!                 leader: word 0 = next leader | item << 32
-//!                         word 2 = item | item << 32 (first leader: next batch)
+//!  free slots:  magazines    index and death tick, in an array        (depot.rs)
+//!               late lists   word 0 = next | death tick << 32         (late.rs)
 //! ```
 //!
 //! **A free does not touch the slot.** The index goes into the thread's
@@ -22,11 +19,6 @@
 //! that writes the slot anyway. So a free costs one cache line (the shadow
 //! entry), not two that wait for one another. `size != 0` in word 1 of a free
 //! slot says that its block's end has not been counted yet.
-//!
-//! Threads pop from and push to their own magazine; [`BATCH`] slots at a time
-//! come from and go to the shared stack, so the shared line is touched once in
-//! as many operations of one kind. A batch names its slots in a few leaders, so
-//! that taking it waits for a quarter as many cache misses as a plain list.
 //!
 //! Invariants:
 //! * a slot is free, or recorded by one shadow entry, or parked by one row;
@@ -45,24 +37,22 @@
     clippy::arithmetic_side_effects
 )]
 
-use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
-
 use crate::epochs::Stamp;
 use crate::shadow::install;
+use crate::sync::{AtomicPtr, AtomicU64, Ordering, sized};
 
 /// Slots in a chunk.
-const CHUNK_SLOTS: usize = 1 << 16;
+const CHUNK_SLOTS: usize = sized(1 << 16, 8);
 /// Chunks: 2^16 × 65,536 slots is more than a 32-bit index can name.
-const MAX_CHUNKS: usize = 1 << 16;
-/// Slots that move between a thread and the shared stack at a time.
-/// Chosen so that one shared write is paid per 128 operations; larger batches
-/// gained nothing on the two-thread churn of `benches/`.
-pub(crate) const BATCH: usize = 128;
-/// Marks the end of a list: no slot has this index.
-pub(crate) const NONE: u32 = u32::MAX;
-
-/// No batch begins at or beyond this index, so that `NONE` is never given out.
-const LAST_BATCH: u64 = NONE as u64 - BATCH as u64;
+const MAX_CHUNKS: usize = sized(1 << 16, 1);
+/// Slots that a thread claims at a time when none is free anywhere.
+pub(crate) const FRESH: usize = sized(64, 2);
+/// None are claimed at or beyond this index: what names a slot plus one fits 32 bits.
+pub(crate) const LAST: u64 = if cfg!(test) {
+    1 << 17
+} else {
+    u32::MAX as u64 - FRESH as u64
+};
 
 const LOW48: u64 = (1 << 48) - 1;
 const LOW42: u64 = (1 << 42) - 1;
@@ -149,7 +139,8 @@ impl Slot {
     #[inline(always)]
     pub(crate) fn store(&self, record: Record) {
         for (to, from) in self.word.iter().zip(record.0) {
-            to.store(from, Ordering::Relaxed);
+            // In order behind what ended the slot's former block: see `look`.
+            to.store(from, Ordering::Release);
         }
     }
 
@@ -177,11 +168,6 @@ impl Slot {
         unsafe { _mm_prefetch::<_MM_HINT_T0>((&raw const *self).cast()) };
     }
 
-    /// Notes that the end of the free slot's block has been counted.
-    pub(crate) fn set_counted(&self) {
-        self.word[1].store(0, Ordering::Relaxed);
-    }
-
     pub(crate) fn pair(&self, word: usize) -> (u32, u32) {
         let both = self
             .word
@@ -192,7 +178,7 @@ impl Slot {
 
     pub(crate) fn set_pair(&self, word: usize, low: u32, high: u32) {
         if let Some(word) = self.word.get(word) {
-            word.store(u64::from(low) | u64::from(high) << 32, Ordering::Relaxed);
+            word.store(u64::from(low) | u64::from(high) << 32, Ordering::Release);
         }
     }
 }
@@ -200,8 +186,8 @@ impl Slot {
 type Chunk = [Slot; CHUNK_SLOTS];
 type Chunks = [AtomicPtr<Chunk>; MAX_CHUNKS];
 
-/// All slots, and the shared stack of free batches. What is read at every
-/// operation and what is written now and then stand on lines of their own.
+/// All slots. What is read at every operation and what is written now and then
+/// stand on lines of their own.
 #[repr(C, align(128))]
 pub(crate) struct Slab {
     chunks: AtomicPtr<Chunks>,
@@ -212,9 +198,6 @@ pub(crate) struct Slab {
 struct Shared {
     /// First index never used.
     fresh: AtomicU64,
-    /// Top of the shared stack: tag (63..32, against the ABA problem), first
-    /// leader of the batch plus one (31..0, 0 for empty).
-    batches: AtomicU64,
 }
 
 impl Slab {
@@ -223,12 +206,11 @@ impl Slab {
             chunks: AtomicPtr::new(core::ptr::null_mut()),
             shared: Shared {
                 fresh: AtomicU64::new(0),
-                batches: AtomicU64::new(0),
             },
         }
     }
 
-    /// The slot of an index that [`Slab::take_batch`] gave out.
+    /// The slot of an index that [`Slab::take_fresh`] gave out.
     #[inline(always)]
     pub(crate) fn slot(&self, index: u32) -> Option<&Slot> {
         let chunks = self.chunks.load(Ordering::Acquire);
@@ -251,64 +233,19 @@ impl Slab {
         self.shared.fresh.load(Ordering::Relaxed)
     }
 
-    /// Calls `each` for [`BATCH`] free slots, or fewer, from the shared stack
-    /// or never used; false when memory is refused or the table is full.
+    /// Calls `each` for [`FRESH`] slots that were never used; false when memory is
+    /// refused or the table is full.
     #[cold]
     #[inline(never)]
-    pub(crate) fn take_batch(&self, each: &mut dyn FnMut(u32)) -> bool {
-        let mut top = self.shared.batches.load(Ordering::Acquire);
-        while let Some(first) = (top as u32).checked_sub(1) {
-            let Some(slot) = self.slot(first) else {
-                return false;
-            };
-            // The batch may be taken by another thread between these lines; its
-            // slot stays mapped, and the tag makes the exchange fail then.
-            let (_, below) = slot.pair(2);
-            let next = (top >> 32).wrapping_add(1) << 32 | u64::from(below);
-            match self.shared.batches.compare_exchange_weak(
-                top,
-                next,
-                Ordering::AcqRel,
-                Ordering::Acquire,
-            ) {
-                Ok(_) => {
-                    self.open(first, each);
-                    return true;
-                }
-                Err(now) => top = now,
-            }
-        }
-        self.fresh_batch(each)
-    }
-
-    /// The slots of a batch that is no longer on the stack.
-    fn open(&self, first: u32, each: &mut dyn FnMut(u32)) {
-        let mut leader = first;
-        for _ in 0..BATCH {
-            let Some(slot) = self.slot(leader) else {
-                return;
-            };
-            let (next, a) = slot.pair(0);
-            let (b, c) = slot.pair(2);
-            let c = if leader == first { NONE } else { c };
-            for item in [c, b, a, leader] {
-                if item != NONE {
-                    each(item);
-                }
-            }
-            leader = next;
-        }
-    }
-
-    fn fresh_batch(&self, each: &mut dyn FnMut(u32)) -> bool {
+    pub(crate) fn take_fresh(&self, each: &mut dyn FnMut(u32)) -> bool {
         let mut first = self.shared.fresh.load(Ordering::Relaxed);
-        let step = BATCH as u64;
+        let step = FRESH as u64;
         loop {
-            if first >= LAST_BATCH {
+            if first >= LAST {
                 return false;
             }
             // Map the chunk before the index is claimed, so that a refusal loses
-            // nothing. A batch never spans two chunks.
+            // nothing. They never span two chunks.
             let Some(chunks) = install(&self.chunks) else {
                 return false;
             };
@@ -332,51 +269,17 @@ impl Slab {
             }
         }
         // The last given is the first used: they are used in rising order.
-        for i in (0..BATCH as u32).rev() {
+        for i in (0..FRESH as u32).rev() {
             each((first as u32).wrapping_add(i));
         }
         true
     }
-
-    /// Gives slots, whose blocks' ends have been counted, to all threads.
-    #[cold]
-    #[inline(never)]
-    pub(crate) fn give_batch(&self, items: &[u32]) {
-        let mut items = items.iter().copied();
-        let Some(first) = items.next() else { return };
-        let mut item = || items.next().unwrap_or(NONE);
-        let (mut leader, mut is_first) = (first, true);
-        while leader != NONE {
-            let Some(slot) = self.slot(leader) else {
-                return;
-            };
-            let (a, b) = (item(), item());
-            let c = if is_first { NONE } else { item() };
-            let next = item();
-            slot.set_counted();
-            slot.set_pair(0, next, a);
-            slot.set_pair(2, b, c);
-            (leader, is_first) = (next, false);
-        }
-        let Some(slot) = self.slot(first) else { return };
-        let (b, _) = slot.pair(2);
-        let mut top = self.shared.batches.load(Ordering::Acquire);
-        loop {
-            slot.set_pair(2, b, top as u32);
-            let next = (top >> 32).wrapping_add(1) << 32 | u64::from(first.wrapping_add(1));
-            match self.shared.batches.compare_exchange_weak(
-                top,
-                next,
-                Ordering::AcqRel,
-                Ordering::Acquire,
-            ) {
-                Ok(_) => return,
-                Err(now) => top = now,
-            }
-        }
-    }
 }
 
 #[cfg(test)]
-#[allow(clippy::expect_used, clippy::indexing_slicing)]
+#[allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
 mod tests;

@@ -12,10 +12,11 @@
     clippy::arithmetic_side_effects
 )]
 
-use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU32, AtomicU64};
 
 use crate::os;
 use crate::shadow::install;
+use crate::sync::{AtomicPtr, Ordering};
 
 const MAX: usize = 1 << 16;
 /// The number that threads share when all others are taken.

@@ -16,10 +16,12 @@
     clippy::arithmetic_side_effects
 )]
 
-use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
+// The counts have one writer; only the directory is as the shared tables are.
+use core::sync::atomic::{AtomicU32, AtomicU64};
 
 use crate::contexts::MAX_CONTEXTS;
 use crate::shadow::install;
+use crate::sync::{AtomicPtr, Ordering};
 
 const CHUNK: usize = 256;
 
@@ -60,6 +62,8 @@ type Chunk = [Counts; CHUNK];
 /// All counts of one thread. See the module's drawing.
 pub(crate) struct ThreadTotals {
     directory: [AtomicPtr<Chunk>; MAX_CONTEXTS / CHUNK],
+    /// Ends of blocks that could not be counted.
+    pub(crate) lost: AtomicU64,
 }
 
 impl Counts {
@@ -111,20 +115,26 @@ impl ThreadTotals {
     /// A block of `size` bytes was freed after `ticks`.
     #[inline(always)]
     pub(crate) fn freed(&self, context: u32, size: u64, ticks: u32) {
-        let Some(counts) = self.counts(context) else {
-            return;
-        };
-        counts.add_freed(size, ticks);
+        match self.counts(context) {
+            Some(counts) => counts.add_freed(size, ticks),
+            None => self.lose(),
+        }
     }
 
     /// A realloc took a block of `size` bytes away.
     #[inline(always)]
     pub(crate) fn moved(&self, context: u32, size: u64) {
         let Some(counts) = self.counts(context) else {
-            return;
+            return self.lose();
         };
         add(&counts.moved, 1);
         add(&counts.moved_bytes, size);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn lose(&self) {
+        add(&self.lost, 1);
     }
 
     /// The counts of the contexts that have any, for a snapshot.

@@ -4,7 +4,7 @@
 #[allow(dead_code, reason = "each test uses a part")]
 mod support;
 
-use support::{alone, churn};
+use support::{alone, churn, full_speed};
 
 #[global_allocator]
 static HEAP: endler_allocator::Heap<tikv_jemallocator::Jemalloc> =
@@ -32,4 +32,9 @@ fn snapshots_while_two_threads_work() {
     alone("snapshots_while_two_threads_work", || {
         churn::snapshots_during_moves(10)
     });
+}
+
+#[test]
+fn what_lived_through_a_snapshot_is_in_it() {
+    alone("what_lived_through_a_snapshot_is_in_it", full_speed::case);
 }

@@ -5,7 +5,9 @@
 #[allow(dead_code, reason = "each test uses a part")]
 mod support;
 
+use std::collections::HashMap;
 use std::sync::mpsc::sync_channel;
+use std::sync::{Arc, Barrier};
 
 use endler_snapshot::Image;
 use support::{Block, alone, churn, image, live};
@@ -63,16 +65,20 @@ fn freed_by_another_thread() {
     });
 }
 
-/// `count` threads, four at a time, each of which leaves one block behind.
-fn short_threads(first: usize, count: usize, left: &mut Vec<(Block, String)>) {
+/// `count` threads, `at_once` of them alive at a time, each of which leaves one
+/// block behind.
+fn short_threads(first: usize, count: usize, at_once: usize, left: &mut Vec<(Block, String)>) {
     let numbers: Vec<usize> = (first..first + count).collect();
-    for four in numbers.chunks(4) {
-        let threads = four.iter().map(|number| {
+    for some in numbers.chunks(at_once) {
+        let all = Arc::new(Barrier::new(some.len()));
+        let threads = some.iter().map(|number| {
             let name = format!("short-{number}");
-            let work = || {
+            let all = Arc::clone(&all);
+            let work = move || {
                 let freed = Block::alloc(64, 8);
                 let kept = Block::alloc(32, 8);
                 freed.free();
+                all.wait();
                 kept.realloc(48).expect("memory")
             };
             (named(&name).spawn(work).expect("a thread"), name)
@@ -87,36 +93,52 @@ fn short_threads(first: usize, count: usize, left: &mut Vec<(Block, String)>) {
 }
 
 fn check_left(image: &Image, left: &[(Block, String)]) {
+    let threads = image.threads.iter().map(|t| (t.name.as_str(), t.alive));
+    let threads: HashMap<&str, bool> = threads.collect();
     for (block, name) in left {
         let row = live(image, block.addr()).expect("it lives");
         assert_eq!((row.size, row.thread.as_str()), (48, name.as_str()));
-        let thread = image
-            .threads
-            .iter()
-            .find(|t| t.name == *name)
-            .expect("it is listed");
-        assert!(!thread.alive, "{name} has ended");
+        let alive = threads.get(name.as_str());
+        assert_eq!(alive, Some(&false), "{name} is listed, and has ended");
     }
 }
 
 #[test]
-fn two_thousand_short_threads() {
-    alone("two_thousand_short_threads", || {
-        let mut left = Vec::with_capacity(2000);
-        short_threads(0, 200, &mut left);
+fn ten_thousand_short_threads() {
+    alone("ten_thousand_short_threads", || {
+        let mut left = Vec::with_capacity(10_000);
+        short_threads(0, 200, 4, &mut left);
         let early = image();
         check_left(&early, &left);
-        short_threads(200, 1800, &mut left);
+        short_threads(200, 9800, 4, &mut left);
         let late = image();
         check_left(&late, &left);
-        assert_eq!(left.len(), 2000);
+        assert_eq!(left.len(), 10_000);
         // Each thread that needed tables of its own would take 20 KiB and more.
         let grown = late.figures.own.0.saturating_sub(early.figures.own.0);
         assert!(
-            grown < 1800 * 1024,
-            "1,800 threads made the profiler {grown} bytes larger"
+            grown < 9800 * 512,
+            "9,800 threads made the profiler {grown} bytes larger"
         );
         assert_eq!(late.figures.lost, 0);
+    });
+}
+
+#[test]
+fn hundreds_of_threads_at_once() {
+    alone("hundreds_of_threads_at_once", || {
+        let mut left = Vec::with_capacity(1500);
+        short_threads(0, 300, 300, &mut left);
+        let early = image();
+        check_left(&early, &left);
+        short_threads(300, 1200, 300, &mut left);
+        let late = image();
+        check_left(&late, &left);
+        // The tables of 300 threads are those of the next 300, which touch some
+        // more of them: tables of their own would make it five times as large.
+        let (early, late) = (early.figures, late.figures);
+        assert!(late.own.0 < 2 * early.own.0, "{early:?}, later {late:?}");
+        assert_eq!(late.lost, 0);
     });
 }
 

@@ -11,7 +11,8 @@
 //!
 //! | write | where | whose line |
 //! |---|---|---|
-//! | re-entry guard, the magazine of free slots; trunk, twig and context cache where a stack is new to the thread | `rows.rs`, `unwind/memo.rs` | the thread's row, aligned to 128 bytes, a mapping of its own |
+//! | re-entry guard; trunk, twig and context cache where a stack is new to the thread | `rows.rs`, `unwind/memo.rs` | the thread's row, aligned to 128 bytes, a mapping of its own |
+//! | a free slot, 8 bytes, into or out of the loaded magazine | `depot.rs` | the magazine's, 1 KiB, aligned, which one row holds |
 //! | the record, 24 bytes, at an allocation; a free does not touch it | `slots.rs` | the slot's: see below |
 //! | the shadow entry, 4 bytes | `shadow.rs` | the block's: see below |
 //! | counts of frees and reallocs, when the slot is used again | `totals.rs` | the thread's, in chunks of its own; 64 bytes, aligned, a context |
@@ -23,8 +24,9 @@
 //!
 //! | write | where | when |
 //! |---|---|---|
-//! | top of the stack of free batches | `slots.rs`, `batches` | a thread has used up, or filled, two batches of 128 slots |
-//! | first slot never used | `slots.rs`, `fresh` | the same, and no batch is free: the process has more live blocks than ever |
+//! | tops of the stacks of full and of empty magazines | `depot.rs` | a thread has used up, or filled, two magazines of 126 slots: one is exchanged |
+//! | first slot never used | `slots.rs`, `fresh` | a thread has used up its magazines and no full one is there: the process has more live blocks than ever |
+//! | a chunk of magazines | `depot.rs` | once in 256 magazines of free slots |
 //! | a chunk of slots | `slots.rs` | once in 65,536 live blocks |
 //! | a leaf of the shadow, its number | `shadow.rs` | once in 16 MiB of addresses that hold blocks |
 //! | a context | `contexts.rs` | a call stack that no thread has met |
@@ -37,9 +39,9 @@
 //! | regions of the profiler's memory | `os.rs` | each mapping of the above |
 //!
 //! Only the first of these goes on in a process that has settled. A thread keeps
-//! up to two batches in its magazine, so between two exchanges of one thread lie at least 128
+//! two magazines, so between two exchanges of one thread lie at least 126
 //! operations more of one kind than of the other; a thread that frees what it
-//! allocates, up to 128 blocks at a time, makes none at all.
+//! allocates, up to 126 blocks at a time, makes none at all.
 //!
 //! # 64 threads on paper
 //!
@@ -48,21 +50,21 @@
 //!
 //! * 64 threads that allocate and free a million blocks a second each, every one
 //!   a burst of thousands before the first is freed: 128 million operations,
-//!   one million exchanges, 5 to 20 % of what the line takes.
+//!   one million exchanges of two writes each, 10 to 40 % of what the line takes.
 //! * The same with a shared counter an operation: 128 million writes, 6 to 25
 //!   times what the line takes. The threads would stand in line.
 //! * 64 threads at their fastest, 10 million pairs a second each and nothing
-//!   else: 10 million exchanges at the worst, which the line about takes; none
-//!   if they free as they go.
+//!   else: 10 million exchanges at the worst, which the line takes or half takes;
+//!   none if they free as they go.
 //!
 //! # False sharing
 //!
 //! *Slots.* Slots of 24 bytes lie one behind the other, and 64 is no multiple of
-//! 24. A batch, though, is 128 slots, 3,072 bytes: 48 whole lines, and 24 whole
-//! pairs of lines, from a page boundary on. So slots that a thread took fresh share no line with another
-//! thread's. A slot that another thread frees stays in that thread's magazine, as a
+//! 24. Fresh ones are claimed by 64, though, 1,536 bytes: 24 whole lines, and 12
+//! whole pairs of lines, from a page boundary on. So slots that a thread took fresh share no line with another
+//! thread's. A slot that another thread frees goes into that thread's magazine, as a
 //! block stays in its cache in the inner allocator. Where threads free each
-//! other's blocks batches mix, and then the writers of neighbouring slots can be
+//! other's blocks they mix, and then the writers of neighbouring slots can be
 //! two threads: as many lines move as of the blocks' own, which moved between
 //! those threads already.
 //!
@@ -78,5 +80,5 @@
 //! *The fixed words.* Each operation reads words of the process-wide structs:
 //! the directories of the shadow, the slots and the rules, the mode, the phase,
 //! the start. A written word in their lines would cost every thread a miss at
-//! its next operation, however seldom it is written. So `batches`, `fresh` and
-//! the mode stand in lines of their own (two, since processors fetch pairs).
+//! its next operation, however seldom it is written. So the tops of the stacks, `fresh`
+//! and the mode stand in lines of their own (two, since processors fetch pairs).

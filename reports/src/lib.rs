@@ -17,6 +17,7 @@
 pub mod diff;
 mod error;
 pub mod filter;
+#[cfg(feature = "json")]
 pub mod json;
 mod load;
 pub mod partition;

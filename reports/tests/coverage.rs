@@ -4,7 +4,9 @@ mod support;
 
 use endler_reports::partition::Heap;
 use endler_reports::render::Coverage;
-use endler_snapshot::{Bytes, Cut, DebugLevel, Evidence, Image, Mode, Phase, PhaseId, Tick};
+use endler_snapshot::{
+    Bytes, Cut, DebugLevel, Evidence, Image, Mode, Phase, PhaseId, StackId, Tick,
+};
 use support::image;
 
 const BLOCKS: &str = "
@@ -70,6 +72,21 @@ Typed: 66.7 % of blocks, 99.6 % of bytes (by evidence: stack 99.6 %)
 Not atomic: read from the running process while its threads went on, so rows are not of one instant.
 Lost: 1,204 allocations could not be recorded since the start, so counts are too low by up to as many.
 Of 2 stacks, 1 was cut at the depth limit, 2 ended at code without unwind information.",
+    );
+}
+
+#[test]
+fn blocks_whose_stack_could_not_be_kept_are_said() {
+    check(
+        |image| {
+            let at = image.blocks.size.iter().position(|size| size.0 == 8);
+            let context = image.blocks.context[at.expect("a block of 8 bytes")];
+            image.contexts[context.index()].stack = StackId(0);
+        },
+        "
+crawl (pid 4711): 3 blocks live, 2.0 KiB
+Typed: 66.7 % of blocks, 99.6 % of bytes (by evidence: stack 99.6 %)
+No stack for 1 block (0.4 % of bytes): the table of stacks was full, or its memory was refused.",
     );
 }
 

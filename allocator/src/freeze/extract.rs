@@ -7,8 +7,8 @@
 //! A block is live if the shadow at its address holds its slot, or if a row
 //! has it parked (its inner realloc is running). Both at once is one block.
 
-use hashbrown::HashMap;
 use hashbrown::hash_map::Entry;
+use hashbrown::{HashMap, HashSet};
 
 use endler_snapshot::{
     Addr, Blocks, Bytes, Context, ContextId, Cut, Figures, Frame, FrameId, FrameKind, Image,
@@ -17,7 +17,9 @@ use endler_snapshot::{
 };
 
 use super::notes::Note;
+use crate::depot::Magazine;
 use crate::hook::Recorder;
+use crate::look::each_recorded;
 use crate::os;
 use crate::phases::Entered;
 use crate::slots::Record;
@@ -68,11 +70,12 @@ pub(super) fn image(recorder: &Recorder, gathered: &Gathered, cut: Cut, held: Na
     image.blocks = blocks(recorder, &image);
     contexts(recorder, &objects, &mut image);
     image.totals = totals(recorder, image.contexts.len());
-    let lost = recorder
-        .rows
-        .iter()
-        .map(|r| r.lost.load(std::sync::atomic::Ordering::Relaxed));
-    let load = |n: &std::sync::atomic::AtomicU64| n.load(std::sync::atomic::Ordering::Relaxed);
+    let load = |n: &crate::sync::AtomicU64| n.load(crate::sync::Ordering::Relaxed);
+    let rows = recorder.rows.iter();
+    let lost = rows.map(|row| {
+        row.lost.load(std::sync::atomic::Ordering::Relaxed)
+            + row.totals.lost.load(std::sync::atomic::Ordering::Relaxed)
+    });
     image.figures = Figures {
         lost: lost.sum::<u64>() + load(&recorder.lost),
         truncated: load(&recorder.contexts.truncated),
@@ -180,18 +183,11 @@ fn blocks(recorder: &Recorder, image: &Image) -> Blocks {
         .filter_map(crate::rows::Row::parked)
         .collect();
     let mut seen = Vec::new();
-    recorder.shadow.for_each(|addr, index| {
-        let Some(slot) = recorder.slab.slot(index) else {
-            return;
-        };
-        let record = slot.load();
-        let still = recorder.shadow.get(addr).and_then(|entry| entry.load()) == Some(index);
-        if record.addr() == addr && still {
-            if parked.contains_key(&index) {
-                seen.push(index);
-            }
-            add(&mut blocks, index, record);
+    each_recorded(&recorder.shadow, &recorder.slab, |index, record| {
+        if parked.contains_key(&index) {
+            seen.push(index);
         }
+        add(&mut blocks, index, record);
     });
     sort(&mut blocks);
     // The old place of a block whose inner realloc is about to return may be
@@ -336,7 +332,14 @@ fn totals(recorder: &Recorder, contexts: usize) -> Vec<Totals> {
     };
     let slab = &recorder.slab;
     let rows = recorder.rows.iter();
-    rows.flat_map(|row| row.magazine().chain(row.late.look(slab)))
+    // A magazine that is being moved is found in two places.
+    let mut seen = HashSet::new();
+    let in_rows = recorder.rows.iter().flat_map(|row| row.pair.each());
+    let magazines = in_rows.chain(recorder.depot.full());
+    magazines
+        .filter(|magazine| seen.insert(magazine.number()))
+        .flat_map(Magazine::each)
+        .chain(rows.flat_map(|row| row.late.look(slab)))
         .chain(recorder.late.look(slab))
         .for_each(uncounted);
     totals

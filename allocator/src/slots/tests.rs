@@ -1,30 +1,18 @@
-//! Slots, batches and records against what was put in.
+//! Slots and records against what was put in.
 
 use super::*;
 
 #[test]
-fn batches_hold_what_was_given() {
+fn fresh_slots_are_given_once() {
     let slab = Slab::new();
     let mut fresh = Vec::new();
-    for _ in 0..3 {
-        assert!(slab.take_batch(&mut |index| fresh.push(index)));
+    for _ in 0..2000 {
+        assert!(slab.take_fresh(&mut |index| fresh.push(index)));
     }
-    assert_eq!(fresh.len(), 3 * BATCH);
-    for len in [1, 2, 3, 4, 5, 7, 127, 128] {
-        slab.give_batch(&fresh[..len]);
-        slab.give_batch(&fresh[128..128 + len]);
-        for given in [&fresh[128..128 + len], &fresh[..len]] {
-            let mut taken = Vec::new();
-            assert!(slab.take_batch(&mut |index| taken.push(index)));
-            taken.sort_unstable();
-            let mut given = given.to_vec();
-            given.sort_unstable();
-            assert_eq!(taken, given, "{len} slots");
-        }
-    }
-    let mut more = Vec::new();
-    assert!(slab.take_batch(&mut |index| more.push(index)));
-    assert!(more.iter().all(|index| !fresh.contains(index)));
+    assert_eq!(fresh.len(), 2000 * FRESH);
+    assert!(fresh.iter().all(|index| slab.slot(*index).is_some()));
+    fresh.sort_unstable();
+    assert!(fresh.iter().copied().eq(0..2000 * FRESH as u32));
 }
 
 #[test]

@@ -17,7 +17,8 @@
 
 use gimli::{
     BaseAddresses, CfaRule, EhFrame, EhFrameHdr, EndianSlice, NativeEndian, Operation, Register,
-    RegisterRule, UnwindContext, UnwindContextStorage, UnwindSection, UnwindTableRow, X86_64,
+    RegisterRule, UnwindContext, UnwindContextStorage, UnwindExpression, UnwindSection,
+    UnwindTableRow, X86_64,
 };
 
 use super::objects::Object;
@@ -70,17 +71,89 @@ fn read(lookup: u64, object: &Object) -> Option<Rule> {
     if !fde.contains(lookup) {
         return None;
     }
-    if fde.is_signal_trampoline() {
-        return Some(Rule::Signal);
-    }
     let mut context = UnwindContext::<usize, OnStack>::new_in();
     let row = fde
         .unwind_info_for_address(&frames, &bases, &mut context, lookup)
         .ok()?;
-    from_row(row, &frames)
+    // Others than the kernel's are marked so too: a coroutine's first frame, say.
+    if fde.is_signal_trampoline() && is_signal_frame(row, &frames) {
+        return Some(Rule::Signal);
+    }
+    from_row(row, &frames, lookup)
 }
 
-fn from_row(row: &UnwindTableRow<usize, OnStack>, frames: &EhFrame<Slice<'_>>) -> Option<Rule> {
+/// Where `struct ucontext`, which lies at the stack pointer of a signal's frame,
+/// holds registers: `gregs` begin at 40.
+pub(crate) mod ucontext {
+    pub(crate) const RBP: u64 = 40 + 10 * 8;
+    pub(crate) const RSP: u64 = 40 + 15 * 8;
+    pub(crate) const RIP: u64 = 40 + 16 * 8;
+}
+
+/// Whether the table describes the frame that the kernel makes for a signal:
+/// all registers, the stack pointer too, stand in the ucontext.
+fn is_signal_frame(row: &UnwindTableRow<usize, OnStack>, frames: &EhFrame<Slice<'_>>) -> bool {
+    let CfaRule::Expression(cfa) = *row.cfa() else {
+        return false;
+    };
+    let stands = |register: Register, at: u64| match row.register(register) {
+        Some(RegisterRule::Expression(e)) => {
+            based(e, frames, X86_64::RSP, false) == Some(at as i64)
+        }
+        _ => false,
+    };
+    based(cfa, frames, X86_64::RSP, true) == Some(ucontext::RSP as i64)
+        && stands(X86_64::RA, ucontext::RIP)
+        && stands(X86_64::RBP, ucontext::RBP)
+}
+
+/// The offset of an expression that is a register's value and an offset, and
+/// perhaps the word that lies there.
+fn based(
+    expression: UnwindExpression<usize>,
+    frames: &EhFrame<Slice<'_>>,
+    base: Register,
+    deref: bool,
+) -> Option<i64> {
+    let mut operations = expression.get(frames).ok()?.operations(FRAME_ENCODING);
+    let offset = match operations.next().ok()?? {
+        Operation::RegisterOffset {
+            register, offset, ..
+        } if register == base => offset,
+        _ => return None,
+    };
+    if deref {
+        match operations.next().ok()?? {
+            Operation::Deref {
+                size: 8,
+                space: false,
+                ..
+            } => {}
+            _ => return None,
+        }
+    }
+    operations.next().ok()?.is_none().then_some(offset)
+}
+
+/// The offset from the stack pointer in a procedure linkage table. Linkers
+/// write one expression for all its entries, of 16 bytes: 8 more from each
+/// one's eleventh byte on, where it has pushed a word.
+fn linkage_table(
+    expression: UnwindExpression<usize>,
+    frames: &EhFrame<Slice<'_>>,
+    ip: u64,
+) -> Option<u32> {
+    // breg7+8, breg16+0, lit15, and, lit11, ge, lit3, shl, plus
+    const WRITTEN: [u8; 11] = [0x77, 8, 0x80, 0, 0x3f, 0x1a, 0x3b, 0x2a, 0x33, 0x24, 0x22];
+    let written = expression.get(frames).ok()?;
+    (written.0.slice() == WRITTEN).then_some(if ip & 15 >= 11 { 16 } else { 8 })
+}
+
+fn from_row(
+    row: &UnwindTableRow<usize, OnStack>,
+    frames: &EhFrame<Slice<'_>>,
+    lookup: u64,
+) -> Option<Rule> {
     match row.register(X86_64::RA) {
         Some(RegisterRule::Offset(-8)) => {}
         Some(RegisterRule::Undefined) => return Some(Rule::End),
@@ -105,35 +178,18 @@ fn from_row(row: &UnwindTableRow<usize, OnStack>, frames: &EhFrame<Slice<'_>>) -
                 _ => None,
             }
         }
-        // GCC's realigned stacks: cfa = [rbp - offset], rbp saved at [rbp].
         CfaRule::Expression(expression) => {
-            let breg = |e: gimli::UnwindExpression<usize>, deref: bool| -> Option<i64> {
-                let mut operations = e.get(frames).ok()?.operations(FRAME_ENCODING);
-                let offset = match operations.next().ok()?? {
-                    Operation::RegisterOffset {
-                        register: X86_64::RBP,
-                        offset,
-                        ..
-                    } => offset,
-                    _ => return None,
-                };
-                if deref {
-                    match operations.next().ok()?? {
-                        Operation::Deref {
-                            size: 8,
-                            space: false,
-                            ..
-                        } => {}
-                        _ => return None,
-                    }
-                }
-                operations.next().ok()?.is_none().then_some(offset)
-            };
-            let at = breg(expression, true)?;
+            if let Some(offset) = linkage_table(expression, frames, lookup)
+                && saved == 0
+            {
+                return Some(Rule::Sp { offset, saved });
+            }
+            // GCC's realigned stacks: cfa = [rbp - offset], rbp saved at [rbp].
+            let at = based(expression, frames, X86_64::RBP, true)?;
             let Some(RegisterRule::Expression(saved_at)) = bp else {
                 return None;
             };
-            if breg(saved_at, false)? != 0 || at >= 0 {
+            if based(saved_at, frames, X86_64::RBP, false)? != 0 || at >= 0 {
                 return None;
             }
             Some(Rule::DerefBp {
@@ -148,3 +204,12 @@ const FRAME_ENCODING: gimli::Encoding = gimli::Encoding {
     format: gimli::Format::Dwarf32,
     version: 4,
 };
+
+#[cfg(test)]
+#[allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
+mod tests;

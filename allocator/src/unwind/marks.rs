@@ -58,9 +58,14 @@ impl Marks {
     #[inline(always)]
     pub(super) fn differ<W: Words>(&self, (from, to): (u8, u8), words: &W) -> u64 {
         let one = |mark: &Mark| words.word(mark.at) ^ mark.value;
-        let marks = self.0.get(usize::from(from)..usize::from(to));
-        let mut differs = u64::from(marks.is_none());
-        for [a, b, c, d] in marks.unwrap_or(&[]).as_chunks::<FOUR>().0 {
+        if from == to {
+            return 0;
+        }
+        let Some(marks) = self.0.get(usize::from(from)..usize::from(to)) else {
+            return 1;
+        };
+        let mut differs = 0;
+        for [a, b, c, d] in marks.as_chunks::<FOUR>().0 {
             differs |= one(a) | one(b) | one(c) | one(d);
         }
         differs

@@ -49,7 +49,7 @@ use super::cache::RuleCache;
 use super::marks::{BYTE, Marks};
 use super::objects::Objects;
 use super::stacks::Stacks;
-use super::twigs::{DEEPEST, Key, Twig, Twigs};
+use super::twigs::{DEEPEST, Path, Twig, Twigs};
 use super::walk::{End, Frame, Link, Registers, Step, Walker, Words};
 
 /// Frames that a context keeps, innermost first. Types need 8 in optimised
@@ -160,11 +160,16 @@ impl Memo {
         if self.generation != generation {
             return 0;
         }
-        match self.twigs.find(Key::first(start)) {
-            // A twig's start lies in the thread's own stack, as its words do.
-            Some(twig) if !twig.is_signpost() => self.holds(twig, start, words),
-            _ => 0,
+        // A twig's start lies in the thread's own stack, as its words do.
+        let mut path = Path::first(start);
+        for _ in 0..=DEEPEST {
+            match self.twigs.find(path, start) {
+                Some(twig) if !twig.is_signpost() => return self.holds(twig, start, words),
+                Some(signpost) => path = path.behind(signpost, start, words),
+                None => return 0,
+            }
         }
+        0
     }
 
     /// The context of a twig if all its words are as they were; else 0.
@@ -180,31 +185,8 @@ impl Memo {
         if differs == 0 { twig.context } else { 0 }
     }
 
-    /// The context of the stack, if it is remembered at a frame further out.
-    fn known_outside<W: Words>(&self, start: Registers, walker: &mut Walker<'_, W>) -> u32 {
-        let mut signpost = self.twigs.find(Key::first(start));
-        let mut frame = Frame::first(start);
-        for level in 1..=DEEPEST {
-            if !signpost.is_some_and(Twig::is_signpost) {
-                return 0;
-            }
-            match walker.step(&frame) {
-                Step::Caller(caller) if !caller.link.unsure => frame = caller,
-                _ => return 0,
-            }
-            let key = Key::at(level, frame.ip, frame.sp);
-            match self.twigs.find_outside(key, start) {
-                Some(twig) if !twig.is_signpost() => {
-                    return self.holds(twig, start, walker.words);
-                }
-                found => signpost = found,
-            }
-        }
-        0
-    }
-
-    /// The context of a stack that [`Memo::known`] does not know, or the walk
-    /// of it, frame by frame, until the trunk is met or the stack ends.
+    /// The walk of a stack that [`Memo::known`] does not know, frame by frame,
+    /// until the trunk is met or the stack ends.
     #[inline(never)]
     pub(crate) fn walk<W: Words>(
         &mut self,
@@ -213,30 +195,19 @@ impl Memo {
         rules: &RuleCache,
         objects: &Objects,
         words: &W,
-    ) -> Result<u32, Walked> {
-        let mut walker = Walker {
-            stacks,
-            rules,
-            objects,
-            words,
-            hi: stacks.bounds(start.sp).hi,
-        };
+    ) -> Walked {
+        let mut walker = Walker::new(stacks, rules, objects, words, start.sp);
         if !stacks.is_own(start.sp) || self.generation != objects.generation() {
             // Of another stack nothing may be compared: it may have been unmapped.
             self.reset();
             self.generation = objects.generation();
-        } else {
-            let context = self.known_outside(start, &mut walker);
-            if context != 0 {
-                return Ok(context);
-            }
         }
         // Each turn that gives nothing has made the trunk shorter.
         loop {
-            walker.hi = stacks.bounds(start.sp).hi;
+            walker.enter(start.sp);
             if let Some(walked) = self.walk_once(start, &mut walker) {
                 // A foreign stack's walk has met no trunk, so no twig is made of it.
-                return Err(walked);
+                return walked;
             }
         }
     }

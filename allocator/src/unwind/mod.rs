@@ -10,6 +10,7 @@
 
 pub(crate) mod cache;
 pub(crate) mod cfi;
+mod identity;
 pub(crate) mod marks;
 pub(crate) mod memo;
 pub(crate) mod objects;

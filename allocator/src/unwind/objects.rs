@@ -5,12 +5,22 @@
 //! is found is kept as a [`Record`] with its build id and path, so that
 //! frames of a file that was unloaded since can still be named.
 //!
-//! **Generations.** When a miss finds another file at the addresses of a known
-//! one, the old record ends, the generation rises and the rule cache is
+//! **Generations.** When a walk finds another file at the addresses of a known
+//! one, or none, the old record ends, the generation rises and the rule cache is
 //! cleared. Contexts carry the generation of their walk, so an address never
-//! gets a rule or a name of other code that stood there at another time. (A
-//! walk made of nothing but addresses known from the old file would be
-//! compared by the old rules; the first new address ends that.)
+//! gets a rule or a name of other code that stood there at another time.
+//!
+//! Files that were loaded at the program's start stay. Any other may go, so a
+//! walk through it asks whether it still stands ([`RuleCache::ask`]), and is
+//! not remembered; its return addresses are on the stack, so it cannot go while
+//! the walk lasts. A program that does not hold this code itself, but loads it,
+//! may unload whatever else it had loaded before: then only the program and
+//! the file of this code stay.
+//!
+//! Invariant: of records that overlap, each ends before the next begins:
+//! `last_generation < first_generation`, and the generation is at least that of
+//! each record's beginning. A thread that finds a record ended, but the generation
+//! not yet risen, raises it.
 //!
 //! Source: glibc manual, "Dynamic Linker Introspection"; System V ABI, notes.
 
@@ -23,11 +33,13 @@
 )]
 
 use core::ffi::{CStr, c_char, c_int, c_void};
-use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
+use core::sync::atomic::AtomicU32;
 
 use super::cache::RuleCache;
+use super::identity::{build_id, contents};
 use crate::os;
 use crate::shadow::install;
+use crate::sync::{AtomicPtr, Ordering};
 
 /// Files that can be remembered, loaded ones and unloaded ones.
 const MAX_RECORDS: usize = 4096;
@@ -37,10 +49,14 @@ const LOADED: u32 = u32::MAX;
 /// A loaded file, as far as unwinding needs it.
 #[derive(Clone, Copy)]
 pub(crate) struct Object {
-    start: u64,
+    pub(super) start: u64,
     end: u64,
     /// Runtime address of `.eh_frame_hdr`.
     pub(crate) eh_frame_hdr: u64,
+    /// Whether it is never unloaded.
+    pub(crate) stays: bool,
+    /// Whether a record of it stands; not when there are too many.
+    pub(crate) known: bool,
 }
 
 impl Object {
@@ -49,9 +65,13 @@ impl Object {
         self.bytes_from(self.eh_frame_hdr)
     }
 
+    pub(crate) fn holds(&self, addr: u64) -> bool {
+        (self.start..self.end).contains(&addr)
+    }
+
     /// The file's mapped bytes from `at` to its end, if `at` lies in it.
     pub(crate) fn bytes_from(&self, at: u64) -> Option<&[u8]> {
-        if at < self.start || at >= self.end {
+        if !self.holds(at) {
             return None;
         }
         let len = self.end.wrapping_sub(at) as usize;
@@ -69,11 +89,14 @@ pub(crate) struct Record {
     last_generation: AtomicU32,
     first_generation: u32,
     build_id_len: u32,
+    stays: bool,
     pub(crate) start: u64,
     pub(crate) end: u64,
     pub(crate) bias: u64,
     eh_frame_hdr: u64,
     build_id: [u8; 32],
+    /// Of files without a build id: [`contents`].
+    contents: u64,
     path_len: u32,
     path: [u8; MAX_PATH],
 }
@@ -87,6 +110,10 @@ impl Record {
 
     pub(crate) fn path(&self) -> &[u8] {
         self.path.get(..self.path_len as usize).unwrap_or(&[])
+    }
+
+    fn is_loaded(&self) -> bool {
+        self.last_generation.load(Ordering::Acquire) == LOADED
     }
 
     /// Whether `addr` was in this file at `generation`.
@@ -104,6 +131,8 @@ pub(crate) struct Objects {
     records: AtomicPtr<Records>,
     count: AtomicU32,
     generation: AtomicU32,
+    /// 1 if a walk has met code of no file since the generation rose last.
+    nameless: AtomicU32,
 }
 
 /// `struct dl_find_object` of glibc on x86-64.
@@ -152,6 +181,7 @@ impl Objects {
             records: AtomicPtr::new(core::ptr::null_mut()),
             count: AtomicU32::new(0),
             generation: AtomicU32::new(0),
+            nameless: AtomicU32::new(0),
         }
     }
 
@@ -176,14 +206,17 @@ impl Objects {
         };
         // SAFETY: writes `found` only; waits for nothing and takes no lock.
         if unsafe { find_object(lookup as *const c_void, &raw mut found) } != 0 {
+            self.forget(lookup, cache);
             return None;
         }
-        let object = Object {
+        let mut object = Object {
             start: found.map_start as u64,
             // The loader's own end is not rounded; `refresh` rounds, and both must
             // name one file alike.
             end: (found.map_end as u64).wrapping_add(4095) & !4095,
             eh_frame_hdr: found.eh_frame as u64,
+            stays: false,
+            known: false,
         };
         let (bias, name) = if found.link_map.is_null() {
             (0, core::ptr::null())
@@ -192,7 +225,7 @@ impl Objects {
             let map = unsafe { &*found.link_map };
             (map.bias, map.name)
         };
-        self.remember(&object, bias, name, cache);
+        self.remember(&mut object, bias, name, cache);
         Some(object)
     }
 
@@ -203,6 +236,8 @@ impl Objects {
             start: record.start,
             end: record.end,
             eh_frame_hdr: record.eh_frame_hdr,
+            stays: record.stays,
+            known: true,
         })
     }
 
@@ -221,26 +256,60 @@ impl Objects {
         all.iter().filter(|r| r.ready.load(Ordering::Acquire) == 1)
     }
 
-    fn remember(&self, object: &Object, bias: u64, name: *const c_char, cache: &RuleCache) {
+    /// Ends a record, if nobody has, and raises the generation beyond it: the
+    /// first generation of what stands there now.
+    fn end(&self, record: &Record) -> u32 {
+        let (now, order) = (self.generation(), Ordering::AcqRel);
+        let ended =
+            match record
+                .last_generation
+                .compare_exchange(LOADED, now, order, Ordering::Acquire)
+            {
+                Ok(_) => now,
+                Err(before) => before,
+            };
+        let next = ended.wrapping_add(1);
+        self.generation.fetch_max(next, order);
+        next
+    }
+
+    /// No file holds `lookup`: one that did has gone.
+    #[cold]
+    fn forget(&self, lookup: u64, cache: &RuleCache) {
+        self.nameless.store(1, Ordering::Relaxed);
+        let held = |r: &&Record| r.is_loaded() && (r.start..r.end).contains(&lookup);
+        for record in self.iter().filter(held) {
+            self.end(record);
+            cache.clear();
+        }
+    }
+
+    fn remember(&self, object: &mut Object, bias: u64, name: *const c_char, cache: &RuleCache) {
         let (build_id, build_id_len) = build_id(object, bias);
         let id = build_id.get(..build_id_len as usize).unwrap_or(&[]);
-        let mut replaced = false;
+        let contents = if id.is_empty() { contents(object) } else { 0 };
+        let mut first_generation = 0;
         for record in self.iter() {
-            if record.last_generation.load(Ordering::Acquire) != LOADED {
+            if record.start >= object.end || object.start >= record.end {
                 continue;
             }
-            if record.start == object.start && record.end == object.end && record.build_id() == id {
+            let same = (record.start, record.end) == (object.start, object.end)
+                && record.build_id() == id
+                && record.contents == contents;
+            if same && record.is_loaded() {
+                (object.stays, object.known) = (record.stays, true);
                 return;
             }
-            if record.start < object.end && object.start < record.end {
-                record
-                    .last_generation
-                    .store(self.generation(), Ordering::Release);
-                replaced = true;
-            }
+            first_generation = first_generation.max(self.end(record));
         }
-        if replaced {
-            self.generation.fetch_add(1, Ordering::AcqRel);
+        // Nor does it name what stood there when no file did.
+        if self.nameless.swap(0, Ordering::Relaxed) == 1 {
+            let next = self.generation().wrapping_add(1);
+            self.generation.fetch_max(next, Ordering::AcqRel);
+            first_generation = next;
+        }
+        if first_generation > 0 {
+            // Before the record is there, by which others know the file.
             cache.clear();
         }
         let Some(records) = install(&self.records) else {
@@ -256,7 +325,9 @@ impl Objects {
         // SAFETY: `at` was given to this call alone and readers wait for
         // `ready`, so the record is ours to write.
         let record = unsafe { &mut *record };
-        record.first_generation = self.generation();
+        record.first_generation = first_generation;
+        record.stays = object.stays;
+        record.contents = contents;
         record.last_generation = AtomicU32::new(LOADED);
         record.start = object.start;
         record.end = object.end;
@@ -266,19 +337,29 @@ impl Objects {
         record.build_id_len = build_id_len;
         record.path_len = copy_path(name, &mut record.path);
         record.ready.store(1, Ordering::Release);
+        object.known = true;
+    }
+
+    /// [`Objects::refresh`] at the program's start: what is loaded now stays.
+    pub(crate) fn begin(&self, cache: &RuleCache) {
+        self.take_list(cache, Some(Start::Begun));
     }
 
     /// Takes the loader's list. Takes the loader's lock: for the profiler's own
     /// thread and the process's start, never for the hook.
     pub(crate) fn refresh(&self, cache: &RuleCache) {
-        struct Walk<'a>(&'a Objects, &'a RuleCache);
+        self.take_list(cache, None);
+    }
+
+    fn take_list(&self, cache: &RuleCache, start: Option<Start>) {
+        struct Walk<'a>(&'a Objects, &'a RuleCache, Option<Start>);
         unsafe extern "C" fn each(
             info: *mut libc::dl_phdr_info,
             _: usize,
             data: *mut c_void,
         ) -> c_int {
             // SAFETY: `data` is the `Walk` passed below.
-            let walk = unsafe { &*data.cast::<Walk<'_>>() };
+            let walk = unsafe { &mut *data.cast::<Walk<'_>>() };
             // SAFETY: the loader passes a valid description.
             let info = unsafe { &*info };
             let (mut start, mut end, mut hdr) = (u64::MAX, 0u64, 0u64);
@@ -297,80 +378,46 @@ impl Objects {
             }
             if end > start && hdr != 0 {
                 let end = end.wrapping_add(4095) & !4095;
-                let object = Object {
+                let mut object = Object {
                     start,
                     end,
                     eh_frame_hdr: hdr,
+                    stays: false,
+                    known: false,
                 };
+                let has_this = object.holds(each as *const () as u64);
+                object.stays = match walk.2 {
+                    None => false,
+                    Some(Start::Begun) => true,
+                    Some(Start::AllStay) => true,
+                    Some(Start::OthersMayGo) => has_this,
+                };
+                // The program itself comes first.
+                walk.2 = walk.2.map(|start| match start {
+                    Start::Begun if has_this => Start::AllStay,
+                    Start::Begun => Start::OthersMayGo,
+                    known => known,
+                });
                 walk.0
-                    .remember(&object, info.dlpi_addr, info.dlpi_name, walk.1);
+                    .remember(&mut object, info.dlpi_addr, info.dlpi_name, walk.1);
             }
             0
         }
-        let mut walk = Walk(self, cache);
+        let mut walk = Walk(self, cache, start);
         // SAFETY: the callback matches, and `walk` outlives the call.
         unsafe { libc::dl_iterate_phdr(Some(each), (&raw mut walk).cast()) };
     }
 }
 
-/// The GNU build id from the file's mapped notes.
-fn build_id(object: &Object, bias: u64) -> ([u8; 32], u32) {
-    let mut id = [0u8; 32];
-    let len = find_build_id(object, bias).map_or(0, |found| {
-        let len = found.len().min(32);
-        for (to, from) in id.iter_mut().zip(found) {
-            *to = *from;
-        }
-        len
-    });
-    (id, len as u32)
-}
-
-fn find_build_id(object: &Object, bias: u64) -> Option<&[u8]> {
-    let file = object.bytes_from(object.start)?;
-    let u16_at = |b: &[u8], at: usize| {
-        b.get(at..at.wrapping_add(2))?
-            .try_into()
-            .ok()
-            .map(u16::from_le_bytes)
-    };
-    let u32_at = |b: &[u8], at: usize| {
-        b.get(at..at.wrapping_add(4))?
-            .try_into()
-            .ok()
-            .map(u32::from_le_bytes)
-    };
-    let u64_at = |b: &[u8], at: usize| {
-        b.get(at..at.wrapping_add(8))?
-            .try_into()
-            .ok()
-            .map(u64::from_le_bytes)
-    };
-    if !file.starts_with(b"\x7fELF") {
-        return None;
-    }
-    let headers = u64_at(file, 32)? as usize;
-    let size = usize::from(u16_at(file, 54)?);
-    for i in 0..usize::from(u16_at(file, 56)?).min(64) {
-        let at = headers.wrapping_add(i.wrapping_mul(size));
-        if u32_at(file, at)? != libc::PT_NOTE {
-            continue;
-        }
-        let start = bias.wrapping_add(u64_at(file, at.wrapping_add(16))?);
-        let len = u64_at(file, at.wrapping_add(40))? as usize;
-        let mut notes = object.bytes_from(start)?.get(..len)?;
-        while let (Some(name), Some(desc), Some(kind)) =
-            (u32_at(notes, 0), u32_at(notes, 4), u32_at(notes, 8))
-        {
-            let name_end = 12usize.wrapping_add((name as usize).wrapping_add(3) & !3);
-            let desc_end = name_end.wrapping_add(desc as usize);
-            if kind == 3 && notes.get(12..16) == Some(b"GNU\0") {
-                return notes.get(name_end..desc_end);
-            }
-            notes = notes.get(desc_end.wrapping_add(3) & !3..)?;
-        }
-    }
-    None
+/// Which files stay, as the list tells at the program's start.
+#[derive(Clone, Copy)]
+enum Start {
+    /// The program itself is next: it stays.
+    Begun,
+    /// The program holds this code: what it was started with stays.
+    AllStay,
+    /// It has loaded this code, and whatever else.
+    OthersMayGo,
 }
 
 fn copy_path(name: *const c_char, into: &mut [u8; MAX_PATH]) -> u32 {

@@ -9,7 +9,8 @@
 //!   DerefBp  cfa = [bp + offset]         (GCC's realigned stacks)
 //!   Signal   the interrupted registers stand in the ucontext at sp
 //!   End      the thread's first frame
-//!   Stuck    no rule that this form can hold
+//!   Stuck    none that a walk can follow
+//!   Ask      one that may not be kept here, or does not fit: read anew
 //! ```
 //!
 //! ```text
@@ -47,6 +48,8 @@ pub(crate) enum Rule {
     End,
     /// No usable rule.
     Stuck,
+    /// The rule must be asked for each time ([`super::cache::RuleCache::ask`]).
+    Ask,
 }
 
 const ADDRESS_MASK: u64 = (1 << 47) - 1;
@@ -64,7 +67,7 @@ pub(crate) fn place(ip: u64) -> (usize, u64) {
 }
 
 impl Rule {
-    /// The rule's 34 bits, or `Stuck`'s where a number does not fit.
+    /// The rule's 34 bits, or `Ask`'s where a number does not fit.
     pub(crate) fn pack(self) -> u64 {
         let fields = |kind: u64, offset: u32, saved: u32| {
             let fits =
@@ -72,7 +75,7 @@ impl Rule {
             if fits {
                 kind << 31 | u64::from(offset >> 3) << 11 | u64::from(saved >> 3)
             } else {
-                6 << 31
+                7 << 31
             }
         };
         match self {
@@ -82,6 +85,7 @@ impl Rule {
             Rule::Signal => 4 << 31,
             Rule::End => 5 << 31,
             Rule::Stuck => 6 << 31,
+            Rule::Ask => 7 << 31,
         }
     }
 
@@ -96,6 +100,7 @@ impl Rule {
             3 => Rule::DerefBp { offset },
             4 => Rule::Signal,
             5 => Rule::End,
+            7 => Rule::Ask,
             _ => Rule::Stuck,
         }
     }
@@ -125,6 +130,7 @@ mod tests {
             Rule::Signal,
             Rule::End,
             Rule::Stuck,
+            Rule::Ask,
         ];
         for rule in rules {
             let (_, tag) = place(0x7fff_1234_5678);
@@ -134,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_stuck_and_not_something_else() {
+    fn what_does_not_fit_is_asked_for_and_not_something_else() {
         for rule in [
             Rule::Sp {
                 offset: 12,
@@ -149,7 +155,7 @@ mod tests {
                 saved: 1 << 14,
             },
         ] {
-            assert_eq!(Rule::unpack(rule.pack()), Rule::Stuck);
+            assert_eq!(Rule::unpack(rule.pack()), Rule::Ask);
         }
     }
 

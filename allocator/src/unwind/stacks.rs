@@ -3,9 +3,16 @@
 //! A walk reads upwards from the stack pointer, so its upper end matters. The
 //! first thread's comes from the kernel (`startstack`); any other thread's
 //! control block lies at the top of its stack (glibc and musl place it there),
-//! so its address bounds the walk; its lower end is looked up once it matters. A stack pointer outside the thread's own
-//! stack (a signal stack, a coroutine) is looked up in `/proc/self/maps`, and
-//! the last few answers are kept.
+//! so its address bounds the walk; its lower end is looked up once it matters.
+//!
+//! The own stack stays mapped as long as the thread runs, and only of it walks
+//! are remembered: so nothing may pass for it that is not, not even where a
+//! thread's first allocation is made on another stack.
+//!
+//! A stack pointer outside the thread's own stack (a signal stack, a coroutine)
+//! is looked up in `/proc/self/maps`, and the last few answers are kept. Such a
+//! stack may be unmapped, and another stand there later: what is kept only says
+//! how far to ask ([`super::walk`]).
 
 #![deny(
     clippy::unwrap_used,
@@ -65,6 +72,17 @@ impl Stacks {
         self.own.get().holds(sp)
     }
 
+    /// The bounds of the stack that `sp` lies in as they are now.
+    #[cold]
+    pub(crate) fn bounds_anew(&self, sp: u64) -> Bounds {
+        for other in &self.others {
+            if other.get().holds(sp) {
+                other.set(Bounds::default());
+            }
+        }
+        self.bounds(sp)
+    }
+
     #[cold]
     #[inline(never)]
     fn other(&self, sp: u64) -> Bounds {
@@ -94,57 +112,76 @@ impl Stacks {
 /// Whether the stack goes on for so many bytes below the caller. The host's
 /// thread or coroutine may have 16 KiB in all, and overflowing it ends the host.
 ///
-/// Asks the kernel page by page: it reads a signal set from there before it sees
-/// that there is nothing to do with it. So the guard page is found, of which no
-/// one but its maker knows, and no first stack is too short before it has grown.
+/// Asks the kernel page by page. So the guard page is found, of which no one but
+/// its maker knows, and no first stack is too short before it has grown.
 #[inline(never)]
 pub(crate) fn has_room(bytes: u64) -> bool {
     let here = 0u64;
     let sp = (&raw const here) as u64;
-    let readable = |below: u64| {
-        let args = [u64::MAX, sp.wrapping_sub(below), 0, 8, 0, 0];
-        // SAFETY: no such way to change the mask: fails, and changes nothing.
-        let failure = unsafe { os::syscall(libc::SYS_rt_sigprocmask, args) };
-        failure != i64::from(libc::EFAULT).wrapping_neg()
-    };
-    (0..=bytes).step_by(4096).all(readable)
+    (0..=bytes)
+        .step_by(4096)
+        .all(|below| os::readable(sp.wrapping_sub(below)))
 }
 
+/// The stack of the thread, whose stack pointer is `sp` now: on that stack, or
+/// on another one.
 fn own(tid: u32, sp: u64) -> Option<Bounds> {
-    if tid == os::process_id() {
-        let hi = start_of_stack()?.wrapping_add(4095) & !4095;
-        let mut limit = libc::rlimit {
-            rlim_cur: 0,
-            rlim_max: 0,
-        };
-        let into = (&raw mut limit) as u64;
-        let args = [0, libc::RLIMIT_STACK.into(), 0, into, 0, 0];
-        // SAFETY: prlimit64 writes one rlimit, which `limit` is.
-        let failed = unsafe { os::syscall(libc::SYS_prlimit64, args) } != 0;
-        // The kernel keeps that much address space free below the first stack.
-        let room = if failed {
-            8 << 20
-        } else {
-            limit.rlim_cur.min(1 << 30)
-        };
-        let bounds = Bounds {
-            lo: hi.wrapping_sub(room),
-            hi,
-        };
-        return bounds.holds(sp).then_some(bounds);
-    }
     let top = os::thread_control_block();
-    // Further away than that, the control block may be in another mapping: ask.
-    if top > sp && top.wrapping_sub(sp) < 64 << 20 {
-        // The smallest stack that pthreads makes; asked anew when it proves deeper.
-        return Some(Bounds {
-            lo: (sp & !4095).min(top.wrapping_sub(16 << 10)),
-            hi: top,
-        });
+    if is_near(sp, top) {
+        // The smallest stack that pthreads makes, less what lies above the
+        // control block; asked anew when it proves deeper.
+        let lo = (sp & !4095).min(top.wrapping_sub(12 << 10));
+        return Some(Bounds { lo, hi: top });
     }
-    let mapped = mapping(sp)?;
-    let hi = if mapped.holds(top) { top } else { mapped.hi };
-    Some(Bounds { lo: mapped.lo, hi })
+    let first = if tid == os::process_id() {
+        first_stack()
+    } else {
+        None
+    };
+    if let Some(first) = first.filter(|first| first.holds(sp)) {
+        return Some(first);
+    }
+    let around = mapping(top.wrapping_sub(1)).map(|m| Bounds { lo: m.lo, hi: top });
+    // The first thread's control block is not on its stack; that of a thread
+    // that forked, and is the child's first now, is.
+    match (around, first) {
+        (Some(around), Some(first)) if !around.holds(sp) => Some(first),
+        (around, first) => around.or(first),
+    }
+}
+
+/// Whether all between a stack pointer and a control block is readable, so that
+/// no guard page parts them, and they are not far apart.
+fn is_near(sp: u64, top: u64) -> bool {
+    let from = sp & !4095;
+    let mut pages = (from..top).step_by(4096);
+    from < top && top.wrapping_sub(from) <= 64 << 10 && pages.all(os::readable)
+}
+
+/// The first thread's stack.
+fn first_stack() -> Option<Bounds> {
+    let hi = start_of_stack()?.wrapping_add(4095) & !4095;
+    let mut limit = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    let into = (&raw mut limit) as u64;
+    let args = [0, libc::RLIMIT_STACK.into(), 0, into, 0, 0];
+    // SAFETY: prlimit64 writes one rlimit, which `limit` is.
+    let failed = unsafe { os::syscall(libc::SYS_prlimit64, args) } != 0;
+    // The kernel keeps room for the limit of the process's start free below its
+    // first stack, and for more than this if that was smaller. Where the limit
+    // was raised since, other memory may lie there.
+    const ROOM: u64 = 8 << 20;
+    let room = if failed {
+        ROOM
+    } else {
+        limit.rlim_cur.min(ROOM)
+    };
+    Some(Bounds {
+        lo: hi.wrapping_sub(room),
+        hi,
+    })
 }
 
 /// Field 28 of `/proc/self/stat`: the address of the first thread's stack bottom.

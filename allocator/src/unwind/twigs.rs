@@ -2,16 +2,16 @@
 //!
 //! ```text
 //!  twig (384 bytes, six cache lines; the first is often enough)
-//!    key: ip, sp     bp and its mask     stamp, context
+//!    start: ip, sp   path   bp and its mask   stamp, context
 //!    met, marks, bps                     which entries of the trunk go on from here
-//!    start: ip, sp
 //!    offsets from the start's sp, values (at most 26 words to compare)
 //! ```
 //!
 //! A stack is first looked for by its innermost frame. Where several stacks
 //! want that place by turns (many pass through a frame like
-//! `RawVec::finish_grow` at one depth), the twig becomes a *signpost*: the frame
-//! outside is the key then, at most [`DEEPEST`] frames further.
+//! `RawVec::finish_grow` at one depth), the twig becomes a *signpost*: it says
+//! which word of the stack tells them apart, and what that word holds leads to
+//! the next place, [`DEEPEST`] times at most.
 //!
 //! A walk with more words than a twig holds is not kept: the next one from its
 //! place goes through the trunk, which by then is that walk itself.
@@ -34,33 +34,44 @@ const FIGHTS: u8 = 4;
 /// Signposts that may stand one behind another.
 pub(super) const DEEPEST: usize = 4;
 
-/// Where a stack's twig stands: a frame, and how far from the start it is.
+/// A stack's innermost frame.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Key {
+struct Key {
     ip: u64,
     sp: u64,
 }
 
 impl Key {
     #[inline(always)]
-    pub(super) fn first(start: Registers) -> Self {
+    fn of(start: Registers) -> Self {
         Key {
             ip: start.ip,
             sp: start.sp,
         }
     }
+}
 
-    /// The key of the frame `level` frames outside the start. (Addresses leave
-    /// the upper bits free.)
-    pub(super) fn at(level: usize, ip: u64, sp: u64) -> Self {
-        let ip = ip ^ (level as u64) << 56;
-        Key { ip, sp }
+/// Where a stack's twig stands: a hash of its innermost frame and of the words
+/// that signposts asked for.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Path(u64);
+
+impl Path {
+    #[inline(always)]
+    pub(super) fn first(start: Registers) -> Self {
+        Path((start.ip ^ start.sp.rotate_left(20)).wrapping_mul(0x9e37_79b9_7f4a_7c15))
+    }
+
+    /// The path behind a signpost.
+    #[inline(always)]
+    pub(super) fn behind<W: Words>(self, signpost: &Twig, start: Registers, words: &W) -> Self {
+        let word = words.word(start.sp.wrapping_add(u64::from(signpost.look)));
+        Path((self.0 ^ word.rotate_left(20)).wrapping_mul(0x9e37_79b9_7f4a_7c15))
     }
 
     #[inline(always)]
     fn place(self) -> u8 {
-        let mixed = (self.ip ^ self.sp.rotate_left(20)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        (mixed >> 56) as u8
+        (self.0 >> 56) as u8
     }
 }
 
@@ -79,22 +90,25 @@ pub(super) struct Join {
 /// See the module's drawing.
 #[repr(C, align(64))]
 pub(super) struct Twig {
-    key: Key,
+    start: Key,
+    path: Path,
     bp: u64,
     /// All ones if the start's bp matters.
     mask: u64,
     pub(super) join: Join,
     pub(super) context: u32,
+    /// In a signpost: how far from the start's sp the word lies that tells stacks
+    /// apart. A stack of the same start held it before, so it can be read.
+    look: u32,
     checks: u8,
     fights: u8,
-    start: Key,
     offsets: [u32; CHECKS],
     values: [u64; CHECKS],
 }
 const _: () = assert!(size_of::<Twig>() == 384);
 
 impl Twig {
-    /// Whether the place only says that the frame outside is the key.
+    /// Whether the place only says which word to look at.
     #[inline(always)]
     pub(super) fn is_signpost(&self) -> bool {
         self.join.met == 0
@@ -120,6 +134,19 @@ impl Twig {
     }
 }
 
+impl Twig {
+    /// Where the first word lies that another stack with the same start does not
+    /// hold. Words come from the inside out, return addresses before bps.
+    fn apart<W: Words>(&self, start: Registers, words: &W) -> Option<u32> {
+        let checks = self.offsets.iter().zip(&self.values);
+        let mut checks = checks.take(usize::from(self.checks));
+        let differs = |(offset, value): &(&u32, &u64)| {
+            words.word(start.sp.wrapping_add(u64::from(**offset))) != **value
+        };
+        checks.find(differs).map(|(offset, _)| *offset)
+    }
+}
+
 /// All twigs of a thread.
 pub(super) struct Twigs {
     twigs: [Twig; TWIGS],
@@ -128,39 +155,36 @@ pub(super) struct Twigs {
 }
 
 impl Twigs {
-    /// The twig or signpost at a stack's innermost frame: it stands at its
-    /// key's place or beside it.
+    /// The twig or signpost of a stack: it stands at its path's place or beside it.
     #[inline(always)]
-    pub(super) fn find(&self, key: Key) -> Option<&Twig> {
-        let place = key.place();
+    pub(super) fn find(&self, path: Path, start: Registers) -> Option<&Twig> {
+        let is = |twig: &Twig| {
+            (twig.path.0 ^ path.0) | (twig.start.ip ^ start.ip) | (twig.start.sp ^ start.sp) == 0
+        };
+        let place = path.place();
         let twig = self.twigs.get(usize::from(place))?;
-        if twig.key == key {
+        if is(twig) {
             return Some(twig);
         }
         let twig = self.twigs.get(usize::from(place ^ 1))?;
-        (twig.key == key).then_some(twig)
-    }
-
-    /// The same further out, where the start is not the key.
-    pub(super) fn find_outside(&self, key: Key, start: Registers) -> Option<&Twig> {
-        self.find(key).filter(|t| t.start == Key::first(start))
+        is(twig).then_some(twig)
     }
 
     /// No twig holds any more: the stamps begin anew.
     #[cold]
     pub(super) fn clear(&mut self) {
         for twig in &mut self.twigs {
-            twig.key = Key::default();
+            twig.start = Key::default();
         }
     }
 
     /// The twig that a stack has, or the one that gives way to it: the first
     /// that does not hold, or either in turn.
-    fn place_for(&mut self, key: Key, start: Key, holds: impl Fn(&Join) -> bool) -> &mut Twig {
-        let place = usize::from(key.place());
+    fn place_for(&mut self, path: Path, start: Key, holds: impl Fn(&Join) -> bool) -> &mut Twig {
+        let place = usize::from(path.place());
         let is = |at: usize, what: &dyn Fn(&Twig) -> bool| self.twigs.get(at).is_some_and(what);
-        let is_of = |t: &Twig| t.key == key && t.start == start;
-        let is_free = |t: &Twig| !t.is_signpost() && !holds(&t.join) || t.key == Key::default();
+        let is_of = |t: &Twig| t.path == path && t.start == start;
+        let is_free = |t: &Twig| !t.is_signpost() && !holds(&t.join) || t.start == Key::default();
         let mut at = [place, place ^ 1].into_iter();
         let found = at.clone().find(|at| is(*at, &is_of));
         let at = found.or_else(|| at.find(|at| is(*at, &is_free)));
@@ -175,27 +199,34 @@ impl Twigs {
     /// Keeps a walk, if its words fit. `holds` tells whether what stands there
     /// for the same start still holds; then the two fight, and after a few times
     /// the place becomes a signpost: true.
-    pub(super) fn keep(
+    pub(super) fn keep<W: Words>(
         &mut self,
-        key: Key,
+        path: Path,
         registers: Registers,
         kept: &Kept<'_>,
+        words: &W,
         holds: impl Fn(&Join) -> bool,
     ) -> bool {
-        let start = Key::first(registers);
-        let twig = self.place_for(key, start, &holds);
-        let same = twig.key == key && twig.start == start;
+        let start = Key::of(registers);
+        let twig = self.place_for(path, start, &holds);
+        let same = twig.path == path && twig.start == start;
         let fights = match (same, same && holds(&twig.join)) {
             (true, true) => twig.fights.saturating_add(1),
             (true, false) => twig.fights,
             (false, _) => 0,
         };
-        twig.key = Key::default();
-        twig.start = start;
+        let apart = if fights >= FIGHTS && kept.may_be_signpost {
+            twig.apart(registers, words)
+        } else {
+            None
+        };
+        twig.start = Key::default();
+        twig.path = path;
         twig.fights = fights;
-        if fights >= FIGHTS && kept.may_be_signpost {
+        if let Some(look) = apart {
             twig.join = Join::default();
-            twig.key = key;
+            twig.look = look;
+            twig.start = start;
             return true;
         }
         if kept.checks.len() > CHECKS {
@@ -215,7 +246,7 @@ impl Twigs {
         twig.mask = if kept.bp_matters { u64::MAX } else { 0 };
         twig.join = kept.join;
         twig.context = kept.context;
-        twig.key = key;
+        twig.start = start;
         false
     }
 }

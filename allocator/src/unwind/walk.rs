@@ -15,12 +15,16 @@
 )]
 
 use super::cache::RuleCache;
-use super::objects::Objects;
+use super::cfi::ucontext::{RBP, RIP, RSP};
+use super::objects::{Object, Objects};
 use super::rule::Rule;
 use super::stacks::Stacks;
+use crate::os;
 
 /// Set in a stored frame whose address is where a signal struck, not a return address.
 pub(crate) const INTERRUPTED: u64 = 1 << 63;
+
+const PAGE_MASK: u64 = 4095;
 
 /// How a walk ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +63,8 @@ impl Registers {
 pub(crate) trait Words {
     /// The word at `at`, which is 8-aligned and within the stack's bounds.
     fn word(&self, at: u64) -> u64;
+    /// Whether the page that holds `at` can be read.
+    fn readable(&self, at: u64) -> bool;
 }
 
 /// The calling thread's own stack.
@@ -70,7 +76,11 @@ impl Words for OwnStack {
         // SAFETY: the walk only asks for aligned words between its stack
         // pointer and the stack's end, which are mapped; volatile, because the
         // frames that own them may keep other types there.
-        unsafe { core::ptr::read_volatile(at as *const u64) }
+        unsafe { crate::os::stack_word(at) }
+    }
+
+    fn readable(&self, at: u64) -> bool {
+        os::readable(at)
     }
 }
 
@@ -123,33 +133,117 @@ pub(super) enum Step {
     End(End),
 }
 
+impl Step {
+    /// Puts the caller there, or tells the end.
+    fn put(self, caller: &mut Frame) -> Option<End> {
+        match self {
+            Step::End(end) => Some(end),
+            Step::Caller(frame) => {
+                *caller = frame;
+                None
+            }
+        }
+    }
+}
+
+/// The return address that a frame's rule is looked up by. The instruction that
+/// a signal struck is looked up as itself.
+#[inline(always)]
+fn lookup_ip(at: &Frame) -> u64 {
+    if at.ip & INTERRUPTED == 0 {
+        at.ip
+    } else {
+        (at.ip & !INTERRUPTED).wrapping_add(1)
+    }
+}
+
 /// What a walk needs to know.
 pub(super) struct Walker<'a, W: Words> {
     pub(super) stacks: &'a Stacks,
     pub(super) rules: &'a RuleCache,
     pub(super) objects: &'a Objects,
     pub(super) words: &'a W,
-    /// One past the end of the stack that is being walked.
-    pub(super) hi: u64,
+    /// One past the end of what may be read of the stack that is being walked.
+    hi: u64,
+    /// One past that stack's end, where the walk has yet to ask before it reads
+    /// on ([`Walker::reach`]); 0 on the thread's own stack.
+    end: u64,
+    /// The file that was asked for last ([`RuleCache::ask`]).
+    sure: Option<Object>,
 }
 
-impl<W: Words> Walker<'_, W> {
+impl<'a, W: Words> Walker<'a, W> {
+    /// A walk that begins at the stack pointer `sp`.
+    pub(super) fn new(
+        stacks: &'a Stacks,
+        rules: &'a RuleCache,
+        objects: &'a Objects,
+        words: &'a W,
+        sp: u64,
+    ) -> Self {
+        let (hi, end) = (0, 0);
+        let mut walker = Walker {
+            stacks,
+            rules,
+            objects,
+            words,
+            hi,
+            end,
+            sure: None,
+        };
+        walker.enter(sp);
+        walker
+    }
+
+    /// The walk goes on at `sp`, on whichever stack that is; false if on none.
+    pub(super) fn enter(&mut self, sp: u64) -> bool {
+        let bounds = self.stacks.bounds(sp);
+        (self.hi, self.end) = if self.stacks.is_own(sp) {
+            (bounds.hi, 0)
+        } else {
+            (sp & !PAGE_MASK, bounds.hi)
+        };
+        bounds.holds(sp)
+    }
+
+    /// Whether the words below `to` may be read. What is known of a stack that
+    /// is not the thread's own may be of one that was unmapped since: each page
+    /// is asked for, once a walk, and the bounds anew where they seem too narrow.
+    #[cold]
+    #[inline(never)]
+    fn reach(&mut self, sp: u64, to: u64) -> bool {
+        if to > self.end && self.end != 0 {
+            self.end = self.stacks.bounds_anew(sp).hi;
+        }
+        if to > self.end {
+            return false;
+        }
+        while self.hi < to {
+            if !self.words.readable(self.hi) {
+                return false;
+            }
+            self.hi = self.hi.wrapping_add(PAGE_MASK).wrapping_add(1);
+        }
+        true
+    }
+
     /// The frame outside `at`.
     #[inline(always)]
     pub(super) fn step(&mut self, at: &Frame) -> Step {
-        // The instruction that a signal struck is looked up as itself.
-        let ip = if at.ip & INTERRUPTED == 0 {
-            at.ip
-        } else {
-            (at.ip & !INTERRUPTED).wrapping_add(1)
-        };
-        let (cfa, bp_at, based_on_bp) = match self.rules.rule(ip, self.objects) {
+        let (cfa, bp_at, based_on_bp) = match self.rules.rule(lookup_ip(at), self.objects) {
             Rule::Sp { offset, saved } => (at.sp.wrapping_add(u64::from(offset)), saved, false),
             Rule::Bp { offset, saved } => (at.bp.wrapping_add(u64::from(offset)), saved, true),
             other => return self.step_rare(at, other),
         };
+        self.step_to(at, cfa, bp_at, based_on_bp)
+    }
+
+    /// The frame outside `at`, which begins at `cfa` and has saved its caller's
+    /// bp `bp_at` below that (0: not saved).
+    #[inline(always)]
+    fn step_to(&mut self, at: &Frame, cfa: u64, bp_at: u32, based_on_bp: bool) -> Step {
         // Both words that are read lie in [at.sp, cfa), below the stack's end.
-        if cfa <= at.sp || cfa > self.hi || cfa & 7 != 0 {
+        if cfa <= at.sp || cfa > self.hi && !self.reach(at.sp, cfa) || cfa & 7 != 0 {
             return Step::End(End::Stuck);
         }
         let ip_at = cfa.wrapping_sub(8);
@@ -158,7 +252,7 @@ impl<W: Words> Walker<'_, W> {
             (at.bp, ip_at)
         } else {
             let word = cfa.wrapping_sub(u64::from(bp_at));
-            if word < at.sp {
+            if word < at.sp && !self.in_red_zone(at, word) {
                 return Step::End(End::Stuck);
             }
             (self.words.word(word), word)
@@ -178,6 +272,18 @@ impl<W: Words> Walker<'_, W> {
                 unsure: false,
             },
         })
+    }
+
+    /// Whether a word below the stack pointer still holds what it held: where a
+    /// signal struck just behind a `pop`, tables may say that the register lies
+    /// where it was popped from. The kernel leaves 128 bytes there alone.
+    #[cold]
+    #[inline(never)]
+    fn in_red_zone(&self, at: &Frame, word: u64) -> bool {
+        at.ip & INTERRUPTED != 0
+            && word >= at.sp.wrapping_sub(128)
+            && word & 7 == 0
+            && self.words.readable(word)
     }
 
     /// The rare rules. What they give is copied field by field, so that the
@@ -202,19 +308,38 @@ impl<W: Words> Walker<'_, W> {
         }
     }
 
+    /// Whether the word at `word` lies on the stack, outside the frame `at`.
+    fn inside(&mut self, at: &Frame, word: u64) -> bool {
+        let end = word.wrapping_add(8);
+        word >= at.sp && word & 7 == 0 && end > word && (end <= self.hi || self.reach(at.sp, end))
+    }
+
     #[cold]
     #[inline(never)]
     fn rare(&mut self, at: &Frame, rule: Rule, caller: &mut Frame) -> Option<End> {
-        let inside = |word: u64| word >= at.sp && word < self.hi.saturating_sub(7) && word & 7 == 0;
         match rule {
             Rule::End => Some(End::Complete),
+            Rule::Ask => match self.rules.ask(lookup_ip(at), self.objects, &mut self.sure) {
+                // Asked for already: there is none.
+                Rule::Ask => Some(End::Stuck),
+                found => self.rare(at, found, caller),
+            },
+            // Not rare, but asked for.
+            Rule::Sp { offset, saved } => {
+                let cfa = at.sp.wrapping_add(u64::from(offset));
+                self.step_to(at, cfa, saved, false).put(caller)
+            }
+            Rule::Bp { offset, saved } => {
+                let cfa = at.bp.wrapping_add(u64::from(offset));
+                self.step_to(at, cfa, saved, true).put(caller)
+            }
             Rule::DerefBp { offset } => {
                 let from = at.bp.wrapping_sub(u64::from(offset));
-                if !inside(from) || !inside(at.bp) {
+                if !self.inside(at, from) || !self.inside(at, at.bp) {
                     return Some(End::Stuck);
                 }
                 let cfa = self.words.word(from);
-                if cfa <= at.sp || cfa > self.hi || cfa & 7 != 0 {
+                if cfa <= at.sp || cfa & 7 != 0 || !self.inside(at, cfa.wrapping_sub(8)) {
                     return Some(End::Stuck);
                 }
                 caller.sp = cfa;
@@ -226,26 +351,20 @@ impl<W: Words> Walker<'_, W> {
                 None
             }
             Rule::Signal => {
-                // struct ucontext at sp: gregs begin at 40; RBP is 10, RSP 15, RIP 16.
-                const RBP: u64 = 40 + 10 * 8;
-                const RSP: u64 = 40 + 15 * 8;
-                const RIP: u64 = 40 + 16 * 8;
-                if !inside(at.sp) || !inside(at.sp.wrapping_add(RIP)) {
+                if !self.inside(at, at.sp) || !self.inside(at, at.sp.wrapping_add(RIP)) {
                     return Some(End::Stuck);
                 }
                 let read = |offset: u64| self.words.word(at.sp.wrapping_add(offset));
                 let (ip, sp, bp) = (read(RIP), read(RSP), read(RBP));
-                let bounds = self.stacks.bounds(sp);
-                if ip == 0 || !bounds.holds(sp) || ip & INTERRUPTED != 0 {
+                if ip == 0 || ip & INTERRUPTED != 0 || !self.enter(sp) {
                     return Some(End::Stuck);
                 }
-                self.hi = bounds.hi;
                 caller.sp = sp;
                 caller.ip = ip | INTERRUPTED;
                 caller.bp = bp;
                 None
             }
-            _ => Some(End::Stuck),
+            Rule::Stuck => Some(End::Stuck),
         }
     }
 }

@@ -2,9 +2,13 @@
 //! layout, memory that a copy of the process shares, and each case once more
 //! in a process of its own.
 
+pub(crate) mod c_code;
 pub(crate) mod churn;
 pub(crate) mod filter;
+pub(crate) mod full_speed;
 pub(crate) mod memory_group;
+pub(crate) mod oracle;
+pub(crate) mod sites;
 
 use std::alloc::Layout;
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -60,6 +64,15 @@ pub(crate) fn again(test: &str, endler: Option<&str>) -> Output {
 /// Whether this is the process that [`again`] started.
 pub(crate) fn is_alone() -> bool {
     std::env::var_os(ALONE).is_some()
+}
+
+/// For a case whose threads wait for one another: none is left waiting.
+pub(crate) fn panics_end_the_process() {
+    let tell = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        tell(info);
+        std::process::exit(101);
+    }));
 }
 
 /// Both streams of a process, for a failure's message.
@@ -123,10 +136,16 @@ pub(crate) fn live(image: &Image, addr: u64) -> Option<Live> {
         .map(|row| at_row(image, row))
 }
 
-/// The blocks that were born in a phase, in the order of their addresses.
+/// The blocks that were born in a phase, in the order of their addresses. Those
+/// of the harness, whose thread goes on beside the case's, are left out.
 pub(crate) fn born_in(image: &Image, phase: &str) -> Vec<Live> {
+    // SAFETY: asks for a number.
+    let own = unsafe { libc::gettid() };
+    let is_harness =
+        |live: &Live| live.thread == "main" && own.cast_unsigned() != std::process::id();
     let rows = (0..image.blocks.len()).map(|row| at_row(image, row));
-    rows.filter(|live| live.phase == phase).collect()
+    rows.filter(|live| live.phase == phase && !is_harness(live))
+        .collect()
 }
 
 fn at_row(image: &Image, row: usize) -> Live {

@@ -15,7 +15,7 @@ pub fn diff(
 ) -> io::Result<()> {
     let mut object = Object::new(out)?;
     object
-        .field("snapshots", snapshots)?
+        .field("snapshots", snapshots.to_vec())?
         .field("by", of.by.word())?
         .field("growth", growth)?;
     let rows = of.rows.iter().take(top.unwrap_or(usize::MAX));

@@ -6,11 +6,9 @@ mod object;
 mod query;
 mod report;
 mod totals;
-mod value;
 
 pub use diff::diff;
 pub use object::Object;
 pub use query::query;
 pub use report::report;
 pub use totals::totals;
-pub use value::Value;

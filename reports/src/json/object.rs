@@ -1,6 +1,6 @@
 //! An object that is written field by field.
 
-use super::Value;
+use serde_json::Value;
 use std::io::{self, Write};
 
 /// Writes one JSON object. Keys come out in the order of the calls.
@@ -39,14 +39,21 @@ impl<'w> Object<'w> {
             self.out.write_all(b",")?;
         }
         self.empty = false;
-        key.write(&mut *self.out)?;
+        serde_json::to_writer(&mut *self.out, key)?;
         self.out.write_all(b":")
     }
 
     /// Writes a key and a value.
-    pub fn field(&mut self, key: &str, value: impl Value) -> io::Result<&mut Self> {
+    pub fn field(&mut self, key: &str, value: impl Into<Value>) -> io::Result<&mut Self> {
         self.key(key)?;
-        value.write(&mut *self.out)?;
+        serde_json::to_writer(&mut *self.out, &value.into())?;
+        Ok(self)
+    }
+
+    /// Writes a key and a text, which [`Object::field`] would copy.
+    pub fn text(&mut self, key: &str, value: &str) -> io::Result<&mut Self> {
+        self.key(key)?;
+        serde_json::to_writer(&mut *self.out, value)?;
         Ok(self)
     }
 

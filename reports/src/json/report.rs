@@ -94,8 +94,8 @@ fn holder_and_type(
         "" => crate::partition::UNKNOWN,
         holder => holder,
     };
-    out.field("holder", holder)?
-        .field("type", heap.str(row.held))?;
+    out.text("holder", holder)?
+        .text("type", heap.str(row.held))?;
     Ok(())
 }
 
@@ -113,18 +113,18 @@ fn identity(
         let block = row.block.index();
         let blocks = &heap.image().blocks;
         let addr = blocks.addr.get(block).copied().unwrap_or_default();
-        out.field("address", addr.to_string())?
+        out.text("address", &addr.to_string())?
             .field(
                 "serial",
                 blocks.serial.get(block).copied().unwrap_or_default().0,
             )?
             .field("size", row.size.0)?
-            .field("name", heap.type_name(block))?;
+            .text("name", heap.type_name(block))?;
         holder_and_type(out, heap, heap.type_row(block))?;
-        out.field("evidence", heap.evidence(block).as_str())?
+        out.text("evidence", heap.evidence(block).as_str())?
             // Edges are not recorded, so no block knows through what it is held.
-            .field("via", &[] as &[&str])?
-            .field("site", &*sites.name(sites.of_block(block)))?
+            .field("via", Vec::<String>::new())?
+            .text("site", &sites.name(sites.of_block(block)))?
             .field("age_seconds", seconds(heap.age(block)))?;
         Ok(())
     })?;

@@ -5,7 +5,7 @@
 use super::number::{bytes, counted, thousands};
 use crate::partition::names::{file_name, innermost_frame};
 use crate::partition::{Heap, Set};
-use endler_snapshot::{ContextId, Cut, DebugLevel, Evidence, Mode, ModuleId};
+use endler_snapshot::{ContextId, Cut, DebugLevel, Evidence, Mode, ModuleId, StackId};
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -36,6 +36,8 @@ pub struct Coverage<'a> {
     pub all: Amount,
     /// Those whose type is known.
     pub typed: Amount,
+    /// Those whose stack could not be kept.
+    pub without_stack: Amount,
     /// By evidence, in [`Evidence::ALL`]'s order.
     pub by_evidence: [Amount; Evidence::ALL.len()],
     /// Modules whose code allocated blocks without a type and that have no
@@ -50,8 +52,13 @@ impl<'a> Coverage<'a> {
         let heap = set.heap();
         let mut by_evidence = [Amount::default(); Evidence::ALL.len()];
         let mut unknown = vec![Amount::default(); heap.image().contexts.len()];
+        let mut without_stack = Amount::default();
         for block in set.iter() {
             let size = heap.size(block).0;
+            let context = heap.image().contexts.get(heap.context(block).index());
+            if context.is_none_or(|context| context.stack == StackId(0)) {
+                without_stack.add(size);
+            }
             let evidence = heap.evidence(block);
             by_evidence[evidence as usize].add(size);
             if evidence == Evidence::Unknown
@@ -75,6 +82,7 @@ impl<'a> Coverage<'a> {
             heap,
             all,
             typed,
+            without_stack,
             by_evidence,
             without_types,
         }
@@ -143,6 +151,14 @@ impl<'a> Coverage<'a> {
                 f,
                 "Lost: {} could not be recorded since the start, so counts are too low by up to as many.",
                 counted(figures.lost, "allocation")
+            )?;
+        }
+        if self.without_stack.count > 0 {
+            writeln!(
+                f,
+                "No stack for {} ({} of bytes): the table of stacks was full, or its memory was refused.",
+                counted(self.without_stack.count, "block"),
+                share(self.without_stack.size, self.all.size)
             )?;
         }
         if figures.truncated > 0 || figures.stuck > 0 {

@@ -1,13 +1,13 @@
 //! How a walk becomes a twig.
 
-use super::super::twigs::{DEEPEST, Join, Kept, Key, Twig};
-use super::super::walk::Registers;
+use super::super::twigs::{DEEPEST, Join, Kept, Path, Twig};
+use super::super::walk::{Registers, Words};
 use super::{DEPTH, Memo, TRUNK, UNSURE};
 
 impl Memo {
     /// Keeps the last walk, which was not known, with its context.
     #[inline(never)]
-    pub(crate) fn remember(&mut self, context: u32) {
+    pub(crate) fn remember<W: Words>(&mut self, context: u32, words: &W) {
         let (met, count) = (usize::from(self.met), usize::from(self.count));
         if met == 0 || self.generation == UNSURE || context == 0 {
             return;
@@ -58,22 +58,25 @@ impl Memo {
             context,
             may_be_signpost: true,
         };
-        // At the first frame that is no signpost, as `known` will look for it.
+        // At the first place that is no signpost, as `known` will look for it.
+        let mut path = Path::first(start);
         for level in 0..=DEEPEST {
-            let Some((mark, _)) = entry(level) else {
-                return;
-            };
             kept.may_be_signpost = level < DEEPEST;
-            let key = Key::at(level, mark.value, mark.at.wrapping_add(8));
-            let there = self.twigs.find_outside(key, start);
-            if there.is_some_and(Twig::is_signpost) {
+            let there = self.twigs.find(path, start);
+            if let Some(signpost) = there.filter(|twig| Twig::is_signpost(twig)) {
+                path = path.behind(signpost, start, words);
                 continue;
             }
             let stamps = &self.stamps;
             let holds = |join: &Join| stamps.get(usize::from(join.met)) == Some(&join.stamp);
-            if !self.twigs.keep(key, start, &kept, holds) {
+            if !self.twigs.keep(path, start, &kept, words, holds) {
                 return;
             }
+            // The new signpost is met in the next turn.
+            let Some(signpost) = self.twigs.find(path, start) else {
+                return;
+            };
+            path = path.behind(signpost, start, words);
         }
     }
 }
