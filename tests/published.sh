@@ -142,14 +142,16 @@ run() {
     awk -v us=$((end - start)) 'BEGIN { printf "%.1f", us / 1e6 }'
 }
 
-# A copy whose host has ended finishes by itself.
+# A copy whose host has ended finishes by itself: waits for that.
 settle() {
     for _ in {1..300}; do
-        find "$1" -name '*.partial' | grep -q . || return 0
+        find /proc/[0-9]*/exe -lname "$CARGO_TARGET_DIR/*" 2>/dev/null | grep -q . || break
         sleep 0.2
     done
-    echo "unfinished files remain in $1" >&2
-    return 1
+    if find "$1" -name '*.partial' | grep .; then
+        echo "unfinished files remain in $1" >&2
+        return 1
+    fi
 }
 
 # How many dumps were taken; of each process the last 16 are kept.
