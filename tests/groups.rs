@@ -28,6 +28,10 @@ fn main() {
     println!(
         "not run here: the group `published` (suites of crates that others wrote): tests/published.sh"
     );
+    println!(
+        "not run in a debug build: snapshots at full speed with jemalloc and mimalloc inside: \
+         cargo test --release -p endler-allocator --test inner_jemalloc --test inner_mimalloc"
+    );
     if memory_group::Group::new().is_none() {
         println!("not run here: `memory_group` (this process may make no memory control group)");
     }

@@ -35,6 +35,10 @@ fn snapshots_while_two_threads_work() {
 }
 
 #[test]
+#[cfg_attr(
+    debug_assertions,
+    ignore = "a minute in a debug build: .ci/run runs it in release"
+)]
 fn what_lived_through_a_snapshot_is_in_it() {
     alone("what_lived_through_a_snapshot_is_in_it", full_speed::case);
 }
