@@ -24,8 +24,9 @@ use crate::epochs::Epochs;
 use crate::late::Late;
 use crate::mode::Mode;
 use crate::os;
+use crate::pause::pause;
 use crate::phases::Phases;
-use crate::rows::{Free, Guard, OUTSIDE, PAUSED, Row, Rows};
+use crate::rows::{Free, Guard, Row, Rows};
 use crate::shadow::Shadow;
 use crate::slots::{Record, Slab};
 use crate::state;
@@ -80,7 +81,7 @@ pub(crate) static RECORDER: Recorder = Recorder {
 };
 
 /// Where its threads find free slots.
-const FREE: Free<'static> = Free {
+pub(crate) const FREE: Free<'static> = Free {
     slab: &RECORDER.slab,
     depot: &RECORDER.depot,
     late: &RECORDER.late,
@@ -266,9 +267,24 @@ impl Caller {
 /// Records a block that the inner allocator just gave.
 #[inline(always)]
 pub(crate) fn insert(block: *mut u8, size: usize, caller: Caller) {
-    let Some(row) = row() else {
-        return lose_request(None);
-    };
+    match row_if_any() {
+        Some(row) => insert_in(row, block, size, caller),
+        None => insert_first(block, size, caller),
+    }
+}
+
+/// The first allocation of a thread.
+#[cold]
+#[inline(never)]
+fn insert_first(block: *mut u8, size: usize, caller: Caller) {
+    match claim_row() {
+        Some(row) => insert_in(row, block, size, caller),
+        None => lose_request(None),
+    }
+}
+
+#[inline(always)]
+fn insert_in(row: &Row, block: *mut u8, size: usize, caller: Caller) {
     let Some(mut guard) = row.enter() else {
         return lose_request(Some(row));
     };
@@ -446,38 +462,6 @@ fn finish_move(parked: &Parked, addr: u64, size: usize) -> bool {
             let died = RECORDER.start.tick();
             RECORDER.late.push(parked.index, died, &RECORDER.slab);
             false
-        }
-    }
-}
-
-/// While it lives, allocations of this thread are not recorded. Frees are.
-#[must_use]
-pub struct Pause {
-    row: Option<&'static Row>,
-    before: u8,
-}
-
-/// Stops recording on this thread until the value is dropped; for the
-/// profiler's own code outside the hook.
-pub fn pause() -> Pause {
-    if state::now() != state::EXACT {
-        return Pause {
-            row: None,
-            before: OUTSIDE,
-        };
-    }
-    let row = row();
-    let before = row.map_or(OUTSIDE, |row| row.set_busy(PAUSED));
-    Pause { row, before }
-}
-
-impl Drop for Pause {
-    fn drop(&mut self) {
-        if let Some(row) = self.row {
-            if self.before == OUTSIDE && !RECORDER.epochs.stamp().in_cut() {
-                row.drain(&row.late, FREE);
-            }
-            row.set_busy(self.before);
         }
     }
 }

@@ -40,6 +40,7 @@ mod recorder {
     mod model;
     pub(crate) mod os;
     pub(crate) mod parking;
+    pub(crate) mod pause;
     pub(crate) mod phases;
     pub(crate) mod rows;
     pub(crate) mod shadow;
@@ -52,7 +53,8 @@ mod recorder {
     pub(crate) mod vdso;
 
     pub use heap::Heap;
-    pub use hook::{Pause, enter_phase, mode, notice_fork, pause};
+    pub use hook::{enter_phase, mode, notice_fork};
+    pub use pause::{Pause, pause};
 }
 #[cfg(all(target_os = "linux", target_arch = "x86_64", not(endler_elsewhere)))]
 pub(crate) use recorder::*;

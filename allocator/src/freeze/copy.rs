@@ -35,6 +35,7 @@ use super::{figures, notes, precautions};
 use crate::copy_arena::Refusal;
 use crate::freeze_types::{Cost, Error, Options, Work};
 use crate::hook::{self, RECORDER};
+use crate::pause::pause;
 use crate::state::{self, EXACT};
 use crate::{clock, copy_arena, os};
 
@@ -89,7 +90,7 @@ pub fn freeze(options: &Options, work: &mut Work<'_>) -> Result<Cost, Error> {
         return Err(Error::NotRecording);
     }
     hook::notice_fork();
-    let _pause = hook::pause();
+    let _pause = pause();
     let gathered = gather(options);
     let budget = options.memory.unwrap_or_else(figures::default_budget);
     let mut table = Table::Hosts;

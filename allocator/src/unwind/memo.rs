@@ -49,7 +49,7 @@ use super::cache::RuleCache;
 use super::marks::{BYTE, Marks};
 use super::objects::Objects;
 use super::stacks::Stacks;
-use super::twigs::{DEEPEST, Path, Twig, Twigs};
+use super::twigs::{DEEPEST, Path, Twig, Twigs, WHOLE};
 use super::walk::{End, Frame, Link, Registers, Step, Walker, Words};
 
 /// Frames that a context keeps, innermost first. Types need 8 in optimised
@@ -58,7 +58,10 @@ pub(crate) const DEPTH: usize = 32;
 /// Frames that the trunk keeps, so that a deep stack is walked anew only once
 /// it has moved by half the trunk.
 const TRUNK: usize = 2 * DEPTH;
-const _: () = assert!(TRUNK < BYTE, "places in the trunk are kept in a byte");
+const _: () = assert!(
+    TRUNK < WHOLE as usize && TRUNK < BYTE,
+    "places are kept in a byte"
+);
 
 /// The rest of an entry.
 #[derive(Clone, Copy, Default)]
@@ -176,6 +179,10 @@ impl Memo {
     #[inline(always)]
     fn holds<W: Words>(&self, twig: &Twig, start: Registers, words: &W) -> u32 {
         let join = &twig.join;
+        if join.met == WHOLE {
+            let differs = twig.differs(start, words);
+            return if differs == 0 { twig.context } else { 0 };
+        }
         if self.stamps.get(usize::from(join.met)) != Some(&join.stamp) {
             return 0;
         }

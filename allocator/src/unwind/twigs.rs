@@ -1,11 +1,14 @@
 //! Walks that a thread remembers beside its trunk: see [`super::memo`].
 //!
 //! ```text
-//!  twig (384 bytes, six cache lines; the first is often enough)
+//!  twig (384 bytes, six cache lines)
 //!    start: ip, sp   path   bp and its mask   stamp, context
 //!    met, marks, bps                     which entries of the trunk go on from here
 //!    offsets from the start's sp, values (at most 26 words to compare)
 //! ```
+//!
+//! A stack of few words is *whole* in its twig and needs no trunk: whatever other
+//! walks are made meanwhile, it holds. A deeper one goes on in the trunk.
 //!
 //! A stack is first looked for by its innermost frame. Where several stacks
 //! want that place by turns (many pass through a frame like
@@ -28,7 +31,7 @@ use super::walk::{Registers, Words};
 
 /// Twigs of a thread, in pairs: 96 KiB of address space, touched as it is used.
 const TWIGS: usize = 256;
-const CHECKS: usize = 26;
+pub(super) const CHECKS: usize = 26;
 /// Times that two stacks fight for one place before it is a signpost.
 const FIGHTS: u8 = 4;
 /// Signposts that may stand one behind another.
@@ -75,16 +78,28 @@ impl Path {
     }
 }
 
+/// In [`Join::met`]: the twig has all words of its stack.
+pub(super) const WHOLE: u8 = u8::MAX;
+
 /// Which part of the trunk a twig goes on with.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Join {
     /// The stamp of entry `met - 1`.
     pub(super) stamp: u32,
-    /// One more than the entry that was met; 0 in a signpost.
+    /// One more than the entry that was met; 0 in a signpost; [`WHOLE`].
     pub(super) met: u8,
     /// The words to compare in the trunk's two lists.
     pub(super) marks: (u8, u8),
     pub(super) bps: (u8, u8),
+}
+
+impl Join {
+    pub(super) fn whole() -> Self {
+        Join {
+            met: WHOLE,
+            ..Join::default()
+        }
+    }
 }
 
 /// See the module's drawing.
