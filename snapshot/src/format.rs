@@ -60,6 +60,12 @@
 //! SITE  context_site           site
 //! CTYP  context_type           type
 //! MINF  resolution.modules     level source
+//!       only where the memory was scanned:
+//! SCAN  references.scan        by_layout by_word unread cut_short roots
+//!                              edges (one row)
+//! ROOT  references.roots       kind name thread
+//! LABL  references.labels      string
+//! EDGE  references.edges       source offset target label kind
 //!
 //! DONE  the end (one row,      number of sections before it: u64, length of
 //!       stored plain)          the whole file: u64
@@ -69,7 +75,8 @@
 //!
 //! ```text
 //! u16 u32 u64, ids, Bytes, Nanos   LEB128 varint
-//! Addr, StackId, Tick              zigzag varint of the wrapping difference
+//! Addr, StackId, Tick, NodeId,
+//! BlockId                          zigzag varint of the wrapping difference
 //!                                  from the row before (row 0: from 0)
 //! f64                              8 bytes, its bits
 //! enums, bool                      one byte, the variant's number in order
@@ -104,6 +111,7 @@
 //! # Versions
 //!
 //! * 1: the first.
+//! * 2: references (SCAN, ROOT, LABL, EDGE). Files of version 1 have none.
 
 mod blocks;
 mod header;
@@ -121,7 +129,7 @@ use crate::image::Image;
 
 /// The format version that [`write()`] writes, and the newest that [`read`] reads.
 /// Any change of the layout in the module's docs raises it.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// The first eight bytes of every snapshot. The first is not text and the last
 /// is a line end, so that a transfer as text is noticed.

@@ -100,3 +100,15 @@ impl fmt::Display for Addr {
         write!(f, "{:#x}", self.0)
     }
 }
+index! {
+    /// A row of [`crate::References::roots`].
+    RootId(u32)
+}
+index! {
+    /// A row of [`crate::References::labels`]; 0 is the empty text.
+    LabelId(u32)
+}
+index! {
+    /// A node of the reference graph: the blocks come first, then the roots.
+    NodeId(u32)
+}

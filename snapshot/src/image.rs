@@ -18,6 +18,7 @@
 //!   length of the blocks and its per-context columns that of the contexts.
 
 use crate::ids::*;
+use crate::references::References;
 use crate::resolution::Resolution;
 
 /// A frozen heap. See the module's drawing.
@@ -46,6 +47,8 @@ pub struct Image {
     pub figures: Figures,
     /// Names and types; absent in an image that was not resolved yet.
     pub resolution: Option<Resolution>,
+    /// What refers to what; absent in an image whose memory was not scanned.
+    pub references: Option<References>,
 }
 
 /// Which recording mode made the image.
@@ -406,8 +409,11 @@ impl Image {
                 return Err(format!("frame {i} has no module"));
             }
         }
-        match &self.resolution {
-            Some(resolution) => resolution.check_invariants(self),
+        if let Some(resolution) = &self.resolution {
+            resolution.check_invariants(self)?;
+        }
+        match &self.references {
+            Some(references) => references.check_invariants(self),
             None => Ok(()),
         }
     }

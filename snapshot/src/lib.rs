@@ -7,6 +7,7 @@
 //!
 //! * [`image`]: the columns of a frozen heap, one row a live block.
 //! * [`resolution`]: what debug information adds: names, types, sites.
+//! * [`references`]: which block refers to which, by which field.
 //! * [`ids`]: the newtypes that index them.
 //! * [`mod@format`]: the file that holds an image.
 //! * [`memory`]: reading the frozen process's words.
@@ -20,10 +21,12 @@ pub mod format;
 pub mod ids;
 pub mod image;
 pub mod memory;
+pub mod references;
 pub mod resolution;
 
 pub use error::Error;
 pub use ids::*;
 pub use image::*;
 pub use memory::{Memory, NoMemory, Unreadable};
+pub use references::*;
 pub use resolution::*;

@@ -104,6 +104,7 @@ fn reading_allocates_the_image_and_one_section() {
     let peak = peak(|| image = Some(format::read(&file).unwrap()));
     let each = peak / image.map_or(1, |image| image.blocks.len());
     println!("{each} bytes a block");
-    // 36 bytes of columns and 5 of types, doubled by growing, and the rest.
-    assert!(each < 120, "{each}");
+    // 36 bytes of columns, 5 of types and 43 of references, the last column that
+    // grows doubled, and the rest.
+    assert!(each < 150, "{each}");
 }

@@ -137,6 +137,18 @@ fn the_worked_example_is_what_is_written() {
     );
 }
 
+/// Files from before there were references.
+#[test]
+fn a_file_of_version_1_can_be_read() {
+    let mut image = resolved(500);
+    image.references = None;
+    let mut bytes = file(&image);
+    bytes[8..12].copy_from_slice(&1u32.to_le_bytes());
+    let crc = crc32fast::hash(&bytes[..12]);
+    bytes[12..16].copy_from_slice(&crc.to_le_bytes());
+    assert!(format::read(&bytes).expect("version 1") == image);
+}
+
 /// Any number, the ends of its range often.
 fn number() -> impl Strategy<Value = u64> {
     prop_oneof![

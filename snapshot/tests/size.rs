@@ -8,10 +8,14 @@ use common::*;
 fn a_block_takes_few_bytes() {
     let blocks = 100_000;
     let file = file(&unresolved(blocks));
-    let resolved = self::file(&resolved(blocks));
+    let mut image = resolved(blocks);
+    let scanned = self::file(&image);
+    let edges = image.references.take().map_or(0, |r| r.edges.len());
+    let resolved = self::file(&image);
     let each = |file: &[u8]| file.len() as f64 / blocks as f64;
+    let edge = (scanned.len() - resolved.len()) as f64 / edges as f64;
     println!(
-        "{:.2} bytes a block, {:.2} resolved",
+        "{:.2} bytes a block, {:.2} resolved; {edge:.2} bytes an edge",
         each(&file),
         each(&resolved)
     );
@@ -21,4 +25,6 @@ fn a_block_takes_few_bytes() {
         "{:.2} bytes a block, resolved",
         each(&resolved)
     );
+    // Targets anywhere in the heap take three bytes; a program's are nearer.
+    assert!(edge < 6.0, "{edge:.2} bytes an edge");
 }

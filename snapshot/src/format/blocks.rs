@@ -1,4 +1,4 @@
-//! The tables that are columns in memory too: blocks, their types, stacks.
+//! The tables that are columns in memory too: blocks, their types, stacks, edges.
 
 use std::ops::Range;
 
@@ -10,6 +10,7 @@ use super::writer::Writer;
 use crate::error::Error;
 use crate::ids::{Addr, LineId, Serial, TypeId};
 use crate::image::{Blocks, StackTrie};
+use crate::references::Edges;
 use crate::resolution::Resolution;
 
 /// Writes `rows` rows in sections that `fill` appends, a range at a time.
@@ -137,6 +138,24 @@ pub(super) fn take_stacks(
 ) -> Result<(), Bad> {
     take_more(&mut stacks.parent, rows, from)?;
     take_more(&mut stacks.frame, rows, from)
+}
+
+pub(super) fn put_edges(id: Id, edges: &Edges, writer: &mut Writer<'_>) -> Result<(), Error> {
+    put_ranges(id, edges.len(), writer, |range, out| {
+        put_column(&edges.source[range.clone()], out);
+        put_column(&edges.offset[range.clone()], out);
+        put_column(&edges.target[range.clone()], out);
+        put_column(&edges.label[range.clone()], out);
+        put_column(&edges.kind[range], out);
+    })
+}
+
+pub(super) fn take_edges(edges: &mut Edges, rows: usize, from: &mut Plain<'_>) -> Result<(), Bad> {
+    take_more(&mut edges.source, rows, from)?;
+    take_more(&mut edges.offset, rows, from)?;
+    take_more(&mut edges.target, rows, from)?;
+    take_more(&mut edges.label, rows, from)?;
+    take_more(&mut edges.kind, rows, from)
 }
 
 pub(super) fn put_types(

@@ -64,7 +64,8 @@ impl<'a> Reader<'a> {
             ));
         }
         match word(header, 8) {
-            VERSION => Ok(Reader {
+            // A section that came later is absent in an older file.
+            1..=VERSION => Ok(Reader {
                 bytes,
                 at: FILE_HEADER,
                 sections: 0,

@@ -7,6 +7,7 @@ use super::writer::Writer;
 use super::{MAX_ROWS, MAX_TEXT};
 use crate::error::Error;
 use crate::image::{Context, Figures, Frame, Module, Phase, Process, Thread, Totals};
+use crate::references::{Root, Scan};
 use crate::resolution::{ModuleInfo, SourceLine, TypeRow};
 
 /// A row type, and the order of its columns in the file.
@@ -78,6 +79,8 @@ columns! {
     SourceLine { function, file, line, krate, owner }
     TypeRow { name, holder, held }
     ModuleInfo { level, source }
+    Scan { by_layout, by_word, unread, cut_short, roots, edges }
+    Root { kind, name, thread }
 }
 
 impl Row for String {

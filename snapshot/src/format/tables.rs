@@ -7,6 +7,7 @@ use super::varint::{Bad, Plain};
 use super::writer::Writer;
 use crate::error::Error;
 use crate::image::{Figures, Image, Process};
+use crate::references::{References, Scan};
 use crate::resolution::Resolution;
 
 const PROC: Id = *b"PROC";
@@ -27,11 +28,16 @@ const BTYP: Id = *b"BTYP";
 const SITE: Id = *b"SITE";
 const CTYP: Id = *b"CTYP";
 const MINF: Id = *b"MINF";
+const SCAN: Id = *b"SCAN";
+const ROOT: Id = *b"ROOT";
+const LABL: Id = *b"LABL";
+const EDGE: Id = *b"EDGE";
 
 /// The order in the file.
-const ORDER: [Id; 18] = [
+const ORDER: [Id; 22] = [
     PROC, FIGS, MODU, THRD, PHAS, FRAM, STCK, CTXT, TOTL, BLKS, // always
     STRS, LINE, FLIN, TYPE, BTYP, SITE, CTYP, MINF, // resolved
+    SCAN, ROOT, LABL, EDGE, // scanned
 ];
 
 /// Writes all tables in [`ORDER`].
@@ -47,9 +53,16 @@ pub(super) fn put_all(image: &Image, w: &mut Writer<'_>) -> Result<(), Error> {
     put_table(TOTL, &image.totals, w)?;
     put_blocks(BLKS, &image.blocks, w)?;
     // A resolution has one string at least, so its sections say that it is there.
-    let Some(resolution) = &image.resolution else {
-        return Ok(());
-    };
+    if let Some(resolution) = &image.resolution {
+        put_resolved(resolution, w)?;
+    }
+    match &image.references {
+        Some(references) => put_scanned(references, w),
+        None => Ok(()),
+    }
+}
+
+fn put_resolved(resolution: &Resolution, w: &mut Writer<'_>) -> Result<(), Error> {
     put_table(STRS, &resolution.strings, w)?;
     put_table(LINE, &resolution.lines, w)?;
     put_frame_lines(FLIN, &resolution.frame_lines, w)?;
@@ -60,12 +73,21 @@ pub(super) fn put_all(image: &Image, w: &mut Writer<'_>) -> Result<(), Error> {
     put_table(MINF, &resolution.modules, w)
 }
 
+/// The row of the scan says that references are there.
+fn put_scanned(references: &References, w: &mut Writer<'_>) -> Result<(), Error> {
+    put_table(SCAN, std::slice::from_ref(&references.scan), w)?;
+    put_table(ROOT, &references.roots, w)?;
+    put_table(LABL, &references.labels, w)?;
+    put_edges(EDGE, &references.edges, w)
+}
+
 /// What was read so far.
 #[derive(Default)]
 pub(super) struct Parts {
     image: Image,
     process: Vec<Process>,
     figures: Vec<Figures>,
+    scan: Vec<Scan>,
     /// Position in [`ORDER`] of the last section.
     last: usize,
 }
@@ -92,6 +114,10 @@ impl Parts {
             CTXT => take_table(&mut image.contexts, rows, from),
             TOTL => take_table(&mut image.totals, rows, from),
             BLKS => take_blocks(&mut image.blocks, rows, from),
+            SCAN => take_table(&mut self.scan, rows, from),
+            ROOT | LABL | EDGE => {
+                take_scanned(image.references.get_or_insert_default(), id, rows, from)
+            }
             _ => take_resolved(image.resolution.get_or_insert_default(), id, rows, from),
         }
     }
@@ -105,8 +131,30 @@ impl Parts {
             return Err(Bad("it does not have one process and one row of figures"));
         };
         self.image.process = process;
+        match <[Scan; 1]>::try_from(self.scan) {
+            Ok([scan]) => self.image.references.get_or_insert_default().scan = scan,
+            Err(none) if none.is_empty() && self.image.references.is_none() => {}
+            Err(_) => {
+                return Err(Bad(
+                    "its references have not one row that tells of the scan",
+                ));
+            }
+        }
         self.image.figures = figures;
         Ok(self.image)
+    }
+}
+
+fn take_scanned(
+    references: &mut References,
+    id: Id,
+    rows: usize,
+    from: &mut Plain<'_>,
+) -> Result<(), Bad> {
+    match id {
+        ROOT => take_table(&mut references.roots, rows, from),
+        LABL => take_table(&mut references.labels, rows, from),
+        _ => take_edges(&mut references.edges, rows, from),
     }
 }
 

@@ -50,6 +50,7 @@ pub fn resolved(blocks: usize) -> Image {
 pub fn unresolved(blocks: usize) -> Image {
     Image {
         resolution: None,
+        references: None,
         ..resolved(blocks)
     }
 }
@@ -165,6 +166,7 @@ fn sample(blocks: usize, scale: u32) -> Image {
     }
     run(&mut image, blocks, &mut random);
     resolve(&mut image, &mut random);
+    scan(&mut image, &mut random);
     image
 }
 
@@ -306,6 +308,54 @@ fn resolve(image: &mut Image, random: &mut Random) {
         },
     ];
     image.resolution = Some(r);
+}
+
+/// Three pointers a block, mostly to near ones; and some roots.
+fn scan(image: &mut Image, random: &mut Random) {
+    let blocks = image.blocks.len() as u64;
+    let mut references = References {
+        scan: Scan {
+            by_layout: blocks,
+            by_word: 17,
+            unread: 2,
+            cut_short: random.below(2) == 1,
+            ..Scan::default()
+        },
+        labels: (0..40).map(|i| format!("crawl::Page.field{i}")).collect(),
+        ..References::default()
+    };
+    references.labels[0].clear();
+    for (kind, name, thread) in [
+        (RootKind::Static, "static crawl::QUEUE", None),
+        (
+            RootKind::ThreadLocal,
+            "thread_local crawl::SCRATCH",
+            Some(ThreadId(1)),
+        ),
+        (RootKind::Stack, "stack crawl::run", Some(ThreadId(2))),
+    ] {
+        let name = name.into();
+        references.roots.push(Root { kind, name, thread });
+    }
+    let kinds = [
+        EdgeKind::Owned,
+        EdgeKind::Borrowed,
+        EdgeKind::Weak,
+        EdgeKind::Conservative,
+    ];
+    let edges = &mut references.edges;
+    for source in 0..(if blocks == 0 { 0 } else { blocks + 3 }) {
+        for i in 0..random.below(6) {
+            edges.source.push(NodeId(source as u32));
+            edges.offset.push(8 * i as u32);
+            edges.target.push(BlockId(random.below(blocks) as u32));
+            edges.label.push(LabelId(random.skewed(40) as u32));
+            edges.kind.push(kinds[random.skewed(4) as usize]);
+        }
+    }
+    references.scan.roots = references.roots.len() as u64;
+    references.scan.edges = references.edges.len() as u64;
+    image.references = Some(references);
 }
 
 /// The file of an image.
