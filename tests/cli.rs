@@ -252,7 +252,7 @@ fn wrong_use_is_2() {
     fails(
         endler().arg("query").arg(&path).arg("bytype[0].byvia"),
         2,
-        "\n          ^^^^^\nbyvia is not there yet",
+        "\n          ^^^^^\nbyvia needs references between blocks",
     );
     fails(
         endler().arg("query").arg(&path).arg("bytype[9]"),
@@ -353,7 +353,6 @@ fn help_lists_only_what_is_there() {
         "export",
         "attach",
         "fragmentation",
-        "byvia",
         "retained",
     ] {
         assert!(!help.contains(word), "{word} in {help}");

@@ -27,6 +27,11 @@ mod tables;
 pub mod totals;
 
 pub use error::Error;
+
+/// Why a relation to referrers has nothing to say, behind its name.
+pub const NO_REFERENCES: &str = "needs references between blocks, and this snapshot has none: \
+     it was written without names and types, or by an older endler";
+
 pub use load::{load, load_from};
 pub use tables::{tables, write_tables};
 pub mod resolve;

@@ -121,14 +121,7 @@ fn errors_point_at_the_place_and_say_what_is_allowed() {
         "
 bytype[0].byvai
           ^^^^^
-there is no byvai; there are bytype byholder bysite bystack",
-    );
-    fails(
-        "bytype[0].byvia",
-        "
-bytype[0].byvia
-          ^^^^^
-byvia is not there yet: this endler does not record references between blocks. There are bytype",
+there is no byvai; there are bytype byholder byvia byreferrer bysite bystack",
     );
     fails(
         "bytype.retained",

@@ -108,6 +108,7 @@ fn identity(
 ) -> io::Result<()> {
     let heap = of.set().heap();
     let sites = (by::SITE.classify)(heap);
+    let vias = by::vias(heap);
     let rows = (0..of.len().min(top.unwrap_or(usize::MAX))).filter_map(|i| of.row(i));
     object.rows(key, rows, |out, row| {
         let block = row.block.index();
@@ -123,7 +124,7 @@ fn identity(
         holder_and_type(out, heap, heap.type_row(block))?;
         out.text("evidence", heap.evidence(block).as_str())?
             // Edges are not recorded, so no block knows through what it is held.
-            .field("via", Vec::<String>::new())?
+            .field("via", vias.of(block).collect::<Vec<_>>())?
             .text("site", &sites.name(sites.of_block(block)))?
             .field("age_seconds", seconds(heap.age(block)))?;
         Ok(())

@@ -11,6 +11,7 @@
 pub mod by;
 mod heap;
 mod identity;
+mod incoming;
 pub(crate) mod names;
 pub(crate) mod product;
 mod relation;
@@ -20,6 +21,6 @@ mod table;
 pub use heap::Heap;
 pub use identity::{IdRow, Identity};
 pub use names::{NONE, UNKNOWN};
-pub use relation::{By, Classes, Relation, UnknownRelation, words};
+pub use relation::{About, By, Classes, Relation, UnknownRelation, words};
 pub use set::Set;
 pub use table::{Partition, Row};

@@ -63,6 +63,21 @@ impl Classes for Product<'_> {
     }
 }
 
+/// Sets of names inside a product: `String & {crawl::Page.url}`.
+pub(crate) struct Braced<'a>(pub(crate) Box<dyn Classes + 'a>);
+
+impl Classes for Braced<'_> {
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+    fn of_block(&self, block: usize) -> u32 {
+        self.0.of_block(block)
+    }
+    fn name(&self, class: u32) -> Cow<'_, str> {
+        Cow::Owned(format!("{{{}}}", self.0.name(class)))
+    }
+}
+
 /// A pair of classes as one key.
 pub(crate) fn pair_key(pair: (u32, u32)) -> u64 {
     u64::from(pair.0) << 32 | u64::from(pair.1)

@@ -2,7 +2,7 @@
 
 use super::Heap;
 use super::by;
-use super::product::Product;
+use super::product::{Braced, Product};
 use endler_snapshot::{ContextId, TypeRow};
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -53,6 +53,16 @@ pub trait Classes: Send + Sync {
     }
 }
 
+/// What a relation looks at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum About {
+    /// The block itself: a class has one name.
+    Block,
+    /// What refers to the block: a class is a set of names, which a product puts
+    /// into braces. Needs the references of the image.
+    Referrers,
+}
+
 /// A relation, as the list in [`by`] holds it.
 pub struct Relation {
     /// The word on the command line and in JSON: `type`.
@@ -61,6 +71,8 @@ pub struct Relation {
     pub name: &'static str,
     /// The last column's header.
     pub header: &'static str,
+    /// What its names are of.
+    pub about: About,
     /// Makes the classes of a heap.
     pub classify: for<'a> fn(Heap<'a>) -> Box<dyn Classes + 'a>,
 }
@@ -145,13 +157,29 @@ impl By {
     /// The last column's header: `Type`, `Type & Age`.
     #[must_use]
     pub fn header(&self) -> String {
-        self.join(" & ", |r| r.header)
+        match self.0[..] {
+            [one] => one.header.to_owned(),
+            _ => self.join(" & ", |r| match r.about {
+                About::Block => r.header.to_owned(),
+                About::Referrers => format!("{{{}}}", r.header),
+            }),
+        }
     }
 
-    fn join(&self, with: &str, part: fn(&Relation) -> &'static str) -> String {
+    /// The first of the relations that needs references, if `heap` has none.
+    #[must_use]
+    pub fn needs_references(&self, heap: Heap<'_>) -> Option<&'static Relation> {
+        let mut relations = self.0.iter().filter(|r| r.about == About::Referrers);
+        relations
+            .next()
+            .copied()
+            .filter(|_| heap.image().references.is_none())
+    }
+
+    fn join<S: AsRef<str>>(&self, with: &str, part: fn(&Relation) -> S) -> String {
         self.0
             .iter()
-            .map(|r| part(r))
+            .map(|r| part(r).as_ref().to_owned())
             .collect::<Vec<_>>()
             .join(with)
     }
@@ -159,7 +187,14 @@ impl By {
     /// Makes the classes of a heap.
     #[must_use]
     pub fn classify<'a>(&self, heap: Heap<'a>) -> Box<dyn Classes + 'a> {
-        let mut parts = self.0.iter().map(|r| (r.classify)(heap));
+        let single = self.0.len() == 1;
+        let mut parts = self.0.iter().map(|r| {
+            let classes = (r.classify)(heap);
+            match r.about {
+                About::Referrers if !single => Box::new(Braced(classes)),
+                _ => classes,
+            }
+        });
         let first = parts.next().unwrap_or_else(|| (by::TYPE.classify)(heap));
         parts.fold(first, |left, right| {
             Box::new(Product::new(heap, left, right))

@@ -76,9 +76,7 @@ pub(super) fn allowed() -> String {
 }
 
 /// Names of the design that need references between blocks.
-const LATER: [&str; 9] = [
-    "byvia",
-    "byreferrer",
+const LATER: [&str; 7] = [
     "bytag",
     "retained",
     "paths",
@@ -174,7 +172,7 @@ impl<'a> Evaluator<'a, '_> {
                 "count" => Ok(Answer::Number(set.count() as u64)),
                 "size" => Ok(Answer::Number(set.size().0)),
                 name => match by::ALL.iter().find(|r| r.name == name) {
-                    Some(&relation) => top(set, relation.into()),
+                    Some(&relation) => top(set, self.by(relation.into(), &step.at)?),
                     None => Err(self.unknown(name, step)),
                 },
             },
@@ -184,7 +182,7 @@ impl<'a> Evaluator<'a, '_> {
                         let from = at.start + e.offset;
                         self.wrong(from..from + e.word.len(), e.to_string())
                     })?;
-                    top(set, by)
+                    top(set, self.by(by, at)?)
                 }
                 "where" => {
                     let filter: Filter = argument
@@ -215,6 +213,17 @@ impl<'a> Evaluator<'a, '_> {
                 let (from, to) = (clamp(*from, 0), clamp(*to, rows));
                 top(range(&set, &by, from, to.max(from)), by)
             }
+        }
+    }
+
+    /// A relation that the heap has what it takes for.
+    fn by(&self, by: By, at: &std::ops::Range<usize>) -> Result<By, QueryError> {
+        match by.needs_references(self.heap) {
+            Some(relation) if self.rows == Rows::Existing => Err(self.wrong(
+                at.clone(),
+                format!("{} {}", relation.name, crate::NO_REFERENCES),
+            )),
+            _ => Ok(by),
         }
     }
 

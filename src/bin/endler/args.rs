@@ -40,8 +40,8 @@ pub(crate) struct Symbols {
 pub(crate) struct Report {
     /// The snapshot; - is standard input
     pub(crate) snapshot: PathBuf,
-    /// How rows are made: type holder site stack size age thread phase module
-    /// evidence id, or a product such as 'type&age'; type unless given, site
+    /// How rows are made: type holder via referrer site stack size age
+    /// thread phase module evidence id, or a product such as 'type&age'; type unless given, site
     /// with --totals
     #[arg(long, value_name = "REL", value_parser = By::parse)]
     pub(crate) by: Option<By>,

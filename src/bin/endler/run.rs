@@ -5,7 +5,7 @@ use crate::args::{Args, Command, Diff, Query, Report};
 use crate::input::image;
 use endler_reports::diff::{diff, growth};
 use endler_reports::json;
-use endler_reports::partition::{Heap, by};
+use endler_reports::partition::{By, Heap, by};
 use endler_reports::query::{QueryError, query};
 use endler_reports::render::page::{Listing, text};
 use endler_reports::render::series::{Series, letter};
@@ -41,6 +41,7 @@ fn report(args: &Report, out: &mut dyn Write) -> Result<(), Failure> {
         set = condition.apply(&set);
     }
     let by = args.by.clone().unwrap_or_default();
+    can_answer(&by, Heap::new(&image))?;
     if args.json {
         return Ok(json::report(
             out,
@@ -60,6 +61,17 @@ fn report(args: &Report, out: &mut dyn Write) -> Result<(), Failure> {
         "{}",
         view::report(&set, &by, columns, page(args.top))
     )?)
+}
+
+/// Refuses a relation to referrers where none were recorded.
+fn can_answer(by: &By, heap: Heap<'_>) -> Result<(), Failure> {
+    match by.needs_references(heap) {
+        None => Ok(()),
+        Some(relation) => {
+            let message = format!("{} {}", relation.name, endler_reports::NO_REFERENCES);
+            Err(Failure::Usage(message))
+        }
+    }
 }
 
 fn report_totals(args: &Report, out: &mut dyn Write) -> Result<(), Failure> {
@@ -119,6 +131,9 @@ fn difference(args: &Diff, out: &mut dyn Write) -> Result<(), Failure> {
     let (Some(&first), Some(&last)) = (heaps.first(), heaps.last()) else {
         return Ok(());
     };
+    for &heap in &heaps {
+        can_answer(&by, heap)?;
+    }
     let growth = growth(first, last).map(|growth| growth.to_string());
     let compared = diff(&heaps, &by);
     if args.json {

@@ -1,7 +1,7 @@
 //! `byage`: how long ago the block was first allocated, at the copy.
 
 use crate::partition::relation::PerBlock;
-use crate::partition::{Classes, Heap, Relation};
+use crate::partition::{About, Classes, Heap, Relation};
 use endler_snapshot::{LIFETIME_BUCKETS, Nanos};
 
 /// By age.
@@ -9,6 +9,7 @@ pub const RELATION: &Relation = &Relation {
     word: "age",
     name: "byage",
     header: "Age",
+    about: About::Block,
     classify,
 };
 

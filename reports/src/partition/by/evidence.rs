@@ -1,7 +1,7 @@
 //! `byevidence`: how the type is known.
 
 use crate::partition::relation::PerBlock;
-use crate::partition::{Classes, Heap, Relation};
+use crate::partition::{About, Classes, Heap, Relation};
 use endler_snapshot::Evidence;
 
 /// By evidence: `stack`, `merged`, `field`, `neighbour`, `unknown`.
@@ -9,6 +9,7 @@ pub const RELATION: &Relation = &Relation {
     word: "evidence",
     name: "byevidence",
     header: "Evidence",
+    about: About::Block,
     classify,
 };
 

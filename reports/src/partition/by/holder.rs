@@ -1,7 +1,7 @@
 //! `byholder`: how Rust owns the block, whatever it holds.
 
 use crate::partition::relation::Interner;
-use crate::partition::{Classes, Heap, Relation, UNKNOWN};
+use crate::partition::{About, Classes, Heap, Relation, UNKNOWN};
 use endler_snapshot::TypeId;
 use std::borrow::Cow;
 
@@ -10,6 +10,7 @@ pub const RELATION: &Relation = &Relation {
     word: "holder",
     name: "byholder",
     header: "Holder",
+    about: About::Block,
     classify,
 };
 

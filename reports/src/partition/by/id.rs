@@ -1,7 +1,7 @@
 //! `byid`: every block its own class. Alone it makes a list
 //! ([`crate::partition::Identity`]); in a product it splits the other relation.
 
-use crate::partition::{Classes, Heap, Relation};
+use crate::partition::{About, Classes, Heap, Relation};
 use std::borrow::Cow;
 
 /// By identity: the address.
@@ -9,6 +9,7 @@ pub const RELATION: &Relation = &Relation {
     word: "id",
     name: "byid",
     header: "Block",
+    about: About::Block,
     classify,
 };
 

@@ -7,11 +7,13 @@ mod holder;
 mod id;
 mod module;
 mod phase;
+mod referrer;
 mod site;
 mod size;
 mod stack;
 mod thread;
 mod types;
+mod via;
 
 use super::Relation;
 
@@ -21,13 +23,16 @@ pub use holder::RELATION as HOLDER;
 pub use id::RELATION as ID;
 pub use module::RELATION as MODULE;
 pub use phase::RELATION as PHASE;
+pub use referrer::RELATION as REFERRER;
 pub use site::RELATION as SITE;
 pub use size::RELATION as SIZE;
 pub use stack::RELATION as STACK;
 pub use thread::RELATION as THREAD;
 pub use types::RELATION as TYPE;
+pub use via::RELATION as VIA;
+pub(crate) use via::vias;
 
 /// All relations, in the order of help and reports.
-pub const ALL: [&Relation; 11] = [
-    TYPE, HOLDER, SITE, STACK, SIZE, AGE, THREAD, PHASE, MODULE, EVIDENCE, ID,
+pub const ALL: [&Relation; 13] = [
+    TYPE, HOLDER, VIA, REFERRER, SITE, STACK, SIZE, AGE, THREAD, PHASE, MODULE, EVIDENCE, ID,
 ];

@@ -2,7 +2,7 @@
 
 use crate::partition::names::{file_name, innermost_frame, site_line};
 use crate::partition::relation::PerContext;
-use crate::partition::{Classes, Heap, Relation};
+use crate::partition::{About, Classes, Heap, Relation};
 use std::borrow::Cow;
 
 /// By module: the crate of the site, or the ELF file where that is not known.
@@ -10,6 +10,7 @@ pub const RELATION: &Relation = &Relation {
     word: "module",
     name: "bymodule",
     header: "Module",
+    about: About::Block,
     classify,
 };
 

@@ -1,13 +1,14 @@
 //! `byphase`: the phase in which the block was first allocated.
 
 use crate::partition::relation::{Interner, PerBlock};
-use crate::partition::{Classes, Heap, NONE, Relation};
+use crate::partition::{About, Classes, Heap, NONE, Relation};
 
 /// By phase. `(none)` is the time before the first `phase()` call.
 pub const RELATION: &Relation = &Relation {
     word: "phase",
     name: "byphase",
     header: "Phase",
+    about: About::Block,
     classify,
 };
 

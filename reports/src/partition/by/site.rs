@@ -2,7 +2,7 @@
 
 use crate::partition::names::site_name;
 use crate::partition::relation::PerContext;
-use crate::partition::{Classes, Heap, Relation};
+use crate::partition::{About, Classes, Heap, Relation};
 use std::borrow::Cow;
 
 /// By site: `crawl::Spider::parse at examples/crawl.rs:123`. Where a file has
@@ -11,6 +11,7 @@ pub const RELATION: &Relation = &Relation {
     word: "site",
     name: "bysite",
     header: "Site",
+    about: About::Block,
     classify,
 };
 

@@ -1,13 +1,14 @@
 //! `bysize`: blocks of one requested size.
 
 use crate::partition::relation::PerBlock;
-use crate::partition::{Classes, Heap, Relation};
+use crate::partition::{About, Classes, Heap, Relation};
 
 /// By size. Names are right-aligned in nine columns, as Heapy has them.
 pub const RELATION: &Relation = &Relation {
     word: "size",
     name: "bysize",
     header: "Individual Size",
+    about: About::Block,
     classify,
 };
 

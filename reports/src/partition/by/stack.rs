@@ -7,7 +7,7 @@
 //! as `… tokio`. A stack that would fold to nothing is shown whole.
 
 use crate::partition::names::{NONE, frame_name, line_name, program_crates};
-use crate::partition::{Classes, Heap, Relation};
+use crate::partition::{About, Classes, Heap, Relation};
 use endler_snapshot::{ContextId, FrameId, LineOwner, SourceLine, StrId};
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -18,6 +18,7 @@ pub const RELATION: &Relation = &Relation {
     word: "stack",
     name: "bystack",
     header: "Stack",
+    about: About::Block,
     classify,
 };
 

@@ -1,7 +1,7 @@
 //! `bythread`: the thread that first allocated the block.
 
 use crate::partition::relation::{Interner, PerBlock};
-use crate::partition::{Classes, Heap, NONE, Relation};
+use crate::partition::{About, Classes, Heap, NONE, Relation};
 use endler_snapshot::Thread;
 use std::borrow::Cow;
 
@@ -10,6 +10,7 @@ pub const RELATION: &Relation = &Relation {
     word: "thread",
     name: "bythread",
     header: "Thread",
+    about: About::Block,
     classify,
 };
 

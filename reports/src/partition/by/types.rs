@@ -1,7 +1,7 @@
 //! `bytype`: the Rust type, with the holder that owns the block.
 
 use crate::partition::relation::Interner;
-use crate::partition::{Classes, Heap, Relation, UNKNOWN};
+use crate::partition::{About, Classes, Heap, Relation, UNKNOWN};
 use endler_snapshot::{Resolution, TypeId, TypeRow};
 use std::borrow::Cow;
 
@@ -10,6 +10,7 @@ pub const RELATION: &Relation = &Relation {
     word: "type",
     name: "bytype",
     header: "Type",
+    about: About::Block,
     classify,
 };
 
