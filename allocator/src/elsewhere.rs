@@ -82,13 +82,24 @@ pub fn enter_phase(_name: &str) {}
 pub fn notice_fork() {}
 
 pub(crate) mod freeze {
-    use crate::freeze_types::{Cost, Error, Options, Work};
+    use crate::freeze_types::{Cost, Error, Options, Work, WorkOnMemory};
 
     /// There is nothing to freeze.
     ///
     /// # Errors
     /// Always [`Error::Platform`].
     pub fn freeze(_options: &Options, _work: &mut Work<'_>) -> Result<Cost, Error> {
+        Err(Error::Platform)
+    }
+
+    /// There is nothing to freeze.
+    ///
+    /// # Errors
+    /// Always [`Error::Platform`].
+    pub fn freeze_with_memory(
+        _options: &Options,
+        _work: &mut WorkOnMemory<'_>,
+    ) -> Result<Cost, Error> {
         Err(Error::Platform)
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use endler_snapshot::{Cut, Image, Nanos};
+use endler_snapshot::{Addr, Cut, Image, Memory, Nanos, ThreadId};
 
 /// How a snapshot is taken, and what it may cost.
 #[derive(Clone, Copy, Debug)]
@@ -51,6 +51,40 @@ pub struct Cost {
 /// Work on an image. Runs in the copy, where nothing may be locked, printed,
 /// or asked of the C library's allocator; the error goes back to the host.
 pub type Work<'a> = dyn FnMut(&mut Image) -> Result<(), String> + 'a;
+
+/// The stack of a thread at the copy, and what else is known of its memory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ThreadStack {
+    /// Which thread.
+    pub thread: ThreadId,
+    /// The innermost byte that may be in use: where the stack pointer stands in a
+    /// thread that waits, else the lowest byte of the stack.
+    pub stack_pointer: Addr,
+    /// One past the outermost byte.
+    pub stack_end: Addr,
+    /// Its thread pointer (the address of its control block), if that is known.
+    pub thread_pointer: Option<Addr>,
+}
+
+/// The memory of the frozen process, for as long as the work runs.
+pub struct Frozen<'a> {
+    /// Reads it. Without a copy the process writes to it meanwhile.
+    pub memory: &'a dyn Memory,
+    /// The threads that were alive, but for the profiler's own.
+    pub threads: Vec<ThreadStack>,
+}
+
+impl fmt::Debug for Frozen<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut frozen = f.debug_struct("Frozen");
+        frozen
+            .field("threads", &self.threads)
+            .finish_non_exhaustive()
+    }
+}
+
+/// [`Work`] that also looks at the frozen memory.
+pub type WorkOnMemory<'a> = dyn FnMut(&mut Image, &Frozen<'_>) -> Result<(), String> + 'a;
 
 /// Why there is no snapshot.
 #[derive(Clone, Debug)]

@@ -70,6 +70,6 @@ pub use recorder::{Heap, Pause, enter_phase, mode, notice_fork, pause};
 
 /// Freezing: an image of this process, while it goes on.
 pub mod freeze {
-    pub use crate::freeze_types::{Cost, Error, Options, Work};
-    pub use crate::recorder::freeze::freeze;
+    pub use crate::freeze_types::{Cost, Error, Frozen, Options, ThreadStack, Work, WorkOnMemory};
+    pub use crate::recorder::freeze::{freeze, freeze_with_memory};
 }

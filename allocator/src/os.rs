@@ -193,6 +193,32 @@ pub(crate) fn readable(at: u64) -> bool {
     answer != i64::from(libc::EFAULT).wrapping_neg()
 }
 
+/// Copies memory of this process out of it.
+///
+/// # Safety
+/// 1. The range is mapped and readable, and nobody writes to it meanwhile.
+pub(crate) unsafe fn copy_out(at: u64, into: &mut [u8]) {
+    // SAFETY: (1); a slice of the caller's own overlaps nothing that it reads.
+    unsafe { core::ptr::copy(at as *const u8, into.as_mut_ptr(), into.len()) };
+}
+
+/// Reads memory of a process; whether all of it could be read.
+pub(crate) fn read_process(pid: u32, at: u64, into: &mut [u8]) -> bool {
+    let here = libc::iovec {
+        iov_base: into.as_mut_ptr().cast(),
+        iov_len: into.len(),
+    };
+    let there = libc::iovec {
+        iov_base: at as *mut libc::c_void,
+        iov_len: into.len(),
+    };
+    let (here, there) = (&raw const here as u64, &raw const there as u64);
+    let args = [u64::from(pid), here, 1, there, 1, 0];
+    // SAFETY: the kernel writes to `into` alone, and refuses what is not readable.
+    let read = unsafe { syscall(libc::SYS_process_vm_readv, args) };
+    read == into.len() as i64
+}
+
 /// The process id.
 pub(crate) fn process_id() -> u32 {
     // SAFETY: getpid has no arguments and no effect.

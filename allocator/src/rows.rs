@@ -83,6 +83,8 @@ pub(crate) struct Row {
     /// Allocations that could not be recorded.
     pub(crate) lost: AtomicU64,
     pub(crate) stacks: Stacks,
+    /// The address of the thread's control block.
+    control_block: AtomicU64,
     memo: UnsafeCell<Memo>,
     cache: [Cached; CACHE],
     pub(crate) totals: ThreadTotals,
@@ -328,6 +330,14 @@ impl Row {
         self.tid.store(tid, Ordering::Release);
     }
 
+    /// For a snapshot: the owner's id, the end of its stack or 0, the address of
+    /// its control block.
+    pub(crate) fn stack(&self) -> (u32, u64, u64) {
+        let tid = self.tid.load(Ordering::Acquire);
+        let block = self.control_block.load(Ordering::Relaxed);
+        (tid, self.stacks.end(), block)
+    }
+
     fn take_over(&self, tid: u32, threads: &Threads, sp: u64) {
         // What the former owner wrote last is ordered before what is written here.
         self.set_busy(IN_HOOK);
@@ -341,6 +351,8 @@ impl Row {
         // SAFETY: the row has no other owner, and its guard is not given out yet.
         unsafe { &mut *self.memo.get() }.reset();
         self.stacks.find_own(tid, sp);
+        let block = os::thread_control_block();
+        self.control_block.store(block, Ordering::Relaxed);
         self.set_busy(OUTSIDE);
     }
 }

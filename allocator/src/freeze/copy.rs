@@ -30,10 +30,11 @@ use endler_snapshot::{Cut, Nanos};
 
 use super::descriptors::{self, StillShared, Table};
 use super::extract::{self, Gathered};
+use super::memory::{self, OwnMemory};
 use super::wait::{Child, Stages, Status};
 use super::{figures, notes, precautions};
 use crate::copy_arena::Refusal;
-use crate::freeze_types::{Cost, Error, Options, Work};
+use crate::freeze_types::{Cost, Error, Options, Work, WorkOnMemory};
 use crate::hook::{self, RECORDER};
 use crate::pause::pause;
 use crate::state::{self, EXACT};
@@ -86,6 +87,14 @@ const _: () = assert!(size_of::<Shared>() <= 4096);
 /// # Errors
 /// See [`Error`]. The host is unharmed by all of them.
 pub fn freeze(options: &Options, work: &mut Work<'_>) -> Result<Cost, Error> {
+    freeze_with_memory(options, &mut |image, _| work(image))
+}
+
+/// As [`freeze`], with work that also looks at the frozen memory.
+///
+/// # Errors
+/// See [`Error`]. The host is unharmed by all of them.
+pub fn freeze_with_memory(options: &Options, work: &mut WorkOnMemory<'_>) -> Result<Cost, Error> {
     if state::now() != EXACT {
         return Err(Error::NotRecording);
     }
@@ -132,7 +141,7 @@ fn in_place(
     options: &Options,
     budget: u64,
     gathered: &Gathered,
-    work: &mut Work<'_>,
+    work: &mut WorkOnMemory<'_>,
 ) -> Result<Cost, Error> {
     let started = Instant::now();
     if RECORDER.slab.given_out().saturating_mul(IN_PLACE) > budget {
@@ -142,8 +151,10 @@ fn in_place(
     if started.elapsed() >= options.deadline {
         return Err(Error::Deadline(options.deadline));
     }
+    let memory = OwnMemory::now(Cut::Racing);
+    let frozen = memory::frozen(&RECORDER, &image, &memory);
     // A panic must not end the profiler's thread.
-    match std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| work(&mut image))) {
+    match std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| work(&mut image, &frozen))) {
         Ok(result) => result.map_err(Error::Failed)?,
         Err(_) => return Err(Error::Died("a panic of the work".into())),
     }
@@ -171,7 +182,7 @@ fn copied(
     table: Table,
     budget: u64,
     gathered: &Gathered,
-    work: &mut Work<'_>,
+    work: &mut WorkOnMemory<'_>,
 ) -> Attempt {
     let Some(shared) = SharedPage::map() else {
         return Attempt::Refused;
@@ -260,7 +271,7 @@ fn run(
     gathered: &Gathered,
     held: Nanos,
     shared: &Shared,
-    work: &mut Work<'_>,
+    work: &mut WorkOnMemory<'_>,
 ) -> ! {
     // SAFETY: the copy never unmaps the page.
     let shared: &'static Shared = unsafe { &*std::ptr::from_ref(shared) };
@@ -289,7 +300,9 @@ fn run(
     shared
         .bytes
         .store(image.blocks.total_size().0, Ordering::Relaxed);
-    let result = work(&mut image);
+    let memory = OwnMemory::now(Cut::Atomic);
+    let frozen = memory::frozen(&RECORDER, &image, &memory);
+    let result = work(&mut image, &frozen);
     shared.used.store(copy_arena::used(), Ordering::Relaxed);
     match result {
         Ok(()) => shared.stage.store(DONE, Ordering::Release),

@@ -11,6 +11,7 @@
 //! * [`wait`]: the host's wait with a deadline.
 //! * [`notes`]: where the other threads' stacks stand.
 //! * [`extract`]: from the recorder's tables to the columns of an image.
+//! * [`memory`]: reading the frozen memory, and where stacks stand in it.
 //! * [`figures`]: the process's own numbers.
 //!
 //! Not for: deciding where the result goes. That is the caller's work.
@@ -19,8 +20,9 @@ mod copy;
 mod descriptors;
 mod extract;
 mod figures;
+mod memory;
 mod notes;
 mod precautions;
 mod wait;
 
-pub use copy::freeze;
+pub use copy::{freeze, freeze_with_memory};

@@ -66,6 +66,11 @@ impl Stacks {
         if own.holds(sp) { own } else { self.other(sp) }
     }
 
+    /// One past the outermost byte of the thread's own stack; 0 if unknown.
+    pub(crate) fn end(&self) -> u64 {
+        self.own.get().hi
+    }
+
     /// Whether `sp` lies in the thread's own stack, whose bounds never change.
     #[inline(always)]
     pub(crate) fn is_own(&self, sp: u64) -> bool {
