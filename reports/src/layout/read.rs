@@ -236,11 +236,11 @@ impl Layouts<'_> {
                     Some(field) => out.fields.push(field),
                     None => out.damaged = true,
                 },
-                gimli::DW_TAG_member if depth == 2 && in_part(1) => {
-                    if out.discriminant_at == Some(offset) {
-                        out.discriminant = field(&die).map(|f| (f.offset, f.of));
-                        out.damaged |= out.discriminant.is_none();
-                    }
+                gimli::DW_TAG_member
+                    if depth == 2 && in_part(1) && out.discriminant_at == Some(offset) =>
+                {
+                    out.discriminant = field(&die).map(|f| (f.offset, f.of));
+                    out.damaged |= out.discriminant.is_none();
                 }
                 gimli::DW_TAG_variant if depth == 2 && in_part(1) => {
                     let value = die.attr_value(gimli::DW_AT_discr_value);

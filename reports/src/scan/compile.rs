@@ -280,8 +280,9 @@ impl Book<'_> {
         }
         match discriminant {
             Some((offset, size)) => {
-                let holds = |ops: &Box<[Op]>| !ops.is_empty();
-                if cases.iter().any(|(_, ops)| holds(ops)) || otherwise.as_ref().is_some_and(holds)
+                let holds = |ops: &[Op]| !ops.is_empty();
+                if cases.iter().any(|(_, ops): &(u64, Box<[Op]>)| holds(ops))
+                    || otherwise.as_deref().is_some_and(holds)
                 {
                     ops.push(Op::Switch {
                         at: at.saturating_add(offset),
@@ -337,12 +338,12 @@ impl Book<'_> {
         spot: &Spot,
         ops: &mut Vec<Op>,
     ) {
-        let fields = self.layouts.data(variant.fields.of);
-        let Shape::Struct(fields) = (&*fields).shape.clone() else {
+        let inside = self.layouts.data(variant.fields.of);
+        let Shape::Struct(fields) = &inside.shape else {
             return;
         };
-        let state = self.layouts.data(variant.fields.of).name.clone();
-        if matches!(&*state, "Returned" | "Panicked") {
+        let state = &inside.name;
+        if matches!(&**state, "Returned" | "Panicked") {
             return;
         }
         // What was captured stands in every state, but an async function moves
@@ -357,7 +358,7 @@ impl Book<'_> {
             }
         }
         let mut seen: Vec<(&str, u64)> = Vec::new();
-        for field in &fields {
+        for field in fields {
             if seen.contains(&(&*field.name, field.offset)) {
                 continue;
             }

@@ -17,10 +17,11 @@ use std::hint::black_box;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::rc::{Rc, Weak};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, RwLock};
 use std::task::{Context, Waker};
 
-use super::truth::{Program, at};
+use super::truth::{Program, at, words};
 
 fn text(n: usize) -> String {
     format!("a text that is long enough to be told apart, {n}")
@@ -516,15 +517,6 @@ fn dynamic() -> Program {
             p.holds(at(r), closure, &format!("{name}.call"));
             // What the closure captured: a String and a Vec of one, by size.
             let env = "edges::programs::dynamic::{closure#0}::{closure_env#1}";
-            let words = |address: usize, n: usize| -> Vec<usize> {
-                use endler_snapshot::Memory;
-                let mut bytes = vec![0; n * 8];
-                let own = super::truth::Own::new();
-                own.read(endler_snapshot::Addr(address as u64), &mut bytes)
-                    .unwrap();
-                let word = |c: &[u8]| usize::from_le_bytes(c.try_into().unwrap());
-                bytes.chunks_exact(8).map(word).collect()
-            };
             let is_block =
                 |p: &Program, a: usize| p.blocks.iter().find(|b| b.address == a).cloned();
             for word in words(closure, 6) {
@@ -658,18 +650,39 @@ fn sequences() -> Program {
 
 struct Fetch {
     future: Pin<Box<dyn Future<Output = usize>>>,
+    fresh: Pin<Box<dyn Future<Output = usize>>>,
+}
+
+/// Where the async functions say that their variables point to.
+static TOLD: [AtomicUsize; 6] = [const { AtomicUsize::new(0) }; 6];
+
+fn tell(slot: usize, address: usize) {
+    TOLD[slot].store(address, Relaxed);
+}
+
+fn told(slot: usize) -> usize {
+    TOLD[slot].load(Relaxed)
 }
 
 async fn inner(depth: Vec<String>) -> usize {
+    tell(0, at(depth.as_slice()));
+    tell(1, at(depth[0].as_str()));
     std::future::pending::<()>().await;
     black_box(&depth).len()
 }
 
 async fn outer(url: String, given_away: String) -> usize {
     let response = url.repeat(2);
-    drop(given_away);
+    tell(2, at(response.as_str()));
+    tell(3, at(url.as_str()));
+    // Its slot keeps a stale copy: the block lives on, and is not ours.
+    std::mem::forget(given_away);
+    let boxed = Box::new(7u64);
+    let borrowed = &response;
+    tell(4, at(&*boxed));
     let count = inner(vec![text(3)]).await;
-    black_box(&response).len() + black_box(&url).len() + count
+    let zeros = black_box(boxed).trailing_zeros() as usize;
+    black_box(borrowed).len() + black_box(&url).len() + count + zeros
 }
 
 fn futures() -> Program {
@@ -680,49 +693,36 @@ fn futures() -> Program {
                 Box::pin(outer(text(1), text(2)));
             let mut context = Context::from_waker(Waker::noop());
             assert!(future.as_mut().poll(&mut context).is_pending());
-            Fetch { future }
+            // A block: the future not yet begun, its captures inside.
+            let (name, kept) = (text(4), text(5));
+            tell(5, at(kept.as_str()));
+            let fresh = async move { black_box(name).len() + black_box(kept).len() };
+            Fetch {
+                future,
+                fresh: Box::pin(fresh),
+            }
         },
-        move |f, p| {
+        |f, p| {
             let env = at(&*f.future);
             p.holds(at(f), env, "edges::programs::Fetch.future");
-            let size = size_of_val(&*f.future);
-            let own = super::truth::Own::new();
-            let mut bytes = vec![0; size];
-            endler_snapshot::Memory::read(&own, endler_snapshot::Addr(env as u64), &mut bytes)
-                .unwrap();
-            let words: Vec<usize> = bytes
-                .chunks_exact(8)
-                .map(|c| usize::from_le_bytes(c.try_into().unwrap()))
-                .collect();
-            let lens: Vec<(usize, usize)> = p.blocks.iter().map(|b| (b.address, b.size)).collect();
-            let url = text(1).len();
             let name = "edges::programs::outer::{async_fn_env#0}";
-            let mut seen = std::collections::BTreeSet::new();
-            for word in words {
-                if !seen.insert(word) {
-                    continue;
-                }
-                match lens.iter().find(|(a, _)| *a == word) {
-                    Some((a, 24)) => {
-                        let label = "edges::programs::inner::{async_fn_env#0}.depth";
-                        p.holds(env, *a, label);
-                        let mut first = [0; 16];
-                        endler_snapshot::Memory::read(
-                            &own,
-                            endler_snapshot::Addr(*a as u64),
-                            &mut first,
-                        )
-                        .unwrap();
-                        let text = usize::from_le_bytes(first[8..].try_into().unwrap());
-                        p.holds(*a, text, &format!("{label}[*]"));
-                    }
-                    Some((a, size)) if *size == 2 * url => {
-                        p.holds(env, *a, &format!("{name}.response"));
-                    }
-                    Some((a, _)) => p.holds(env, *a, &format!("{name}.url")),
-                    None => {}
-                }
-            }
+            p.holds(env, told(2), &format!("{name}.response"));
+            p.holds(env, told(3), &format!("{name}.url"));
+            p.holds(env, told(4), &format!("{name}.boxed"));
+            p.holds(env, env, &format!("{name}.borrowed"));
+            let depth = "edges::programs::inner::{async_fn_env#0}.depth";
+            p.holds(env, told(0), depth);
+            p.holds(told(0), told(1), &format!("{depth}[*]"));
+            let fresh = at(&*f.fresh);
+            p.holds(at(f), fresh, "edges::programs::Fetch.fresh");
+            let name = "edges::programs::futures::{closure#0}::{async_block_env#0}";
+            p.holds(fresh, told(5), &format!("{name}.kept"));
+            let inside = words(fresh, 6);
+            let addresses = p.blocks.iter().map(|b| b.address);
+            let other = addresses
+                .into_iter()
+                .find(|a| *a != told(5) && inside.contains(a));
+            p.holds(fresh, other.unwrap(), &format!("{name}.name"));
         },
     )
 }

@@ -24,6 +24,14 @@ impl Memory for Own {
     }
 }
 
+/// Words of this process's memory.
+pub(crate) fn words(address: usize, count: usize) -> Vec<usize> {
+    let mut bytes = vec![0; count * 8];
+    Own::new().read(Addr(address as u64), &mut bytes).unwrap();
+    let word = |c: &[u8]| usize::from_le_bytes(c.try_into().unwrap());
+    bytes.chunks_exact(8).map(word).collect()
+}
+
 /// An edge that there is: from one of some blocks to a block.
 #[derive(Clone, Debug)]
 struct True {
