@@ -10,6 +10,8 @@
 
 #![allow(missing_docs)]
 
+#[path = "edges/outside.rs"]
+mod outside;
 #[path = "edges/programs.rs"]
 mod programs;
 #[path = "truth/recorder.rs"]
@@ -20,7 +22,8 @@ mod truth;
 use std::time::Instant;
 
 use endler_reports::resolve::{Options, resolve};
-use endler_reports::scan::scan;
+use endler_reports::scan::{ThreadSpan, scan};
+use endler_snapshot::Addr;
 use truth::{Own, Score, compare};
 
 #[global_allocator]
@@ -62,4 +65,24 @@ fn every_field_gets_its_name() {
     }
     println!("{sum:?}");
     assert_eq!((sum.wrong, sum.untrue, sum.missing), (0, 0, 0));
+}
+
+/// The thread pointer of this thread: glibc's handle is its address.
+fn thread_pointer() -> Addr {
+    // SAFETY: it has no preconditions.
+    Addr(unsafe { libc::pthread_self() } as u64)
+}
+
+#[test]
+fn statics_and_thread_locals_are_roots() {
+    let outside = outside::outside();
+    let mut image = recorder::image(&outside.blocks);
+    let options = Options::default();
+    resolve(&mut image, &options);
+    let here = ThreadSpan {
+        thread_pointer: Some(thread_pointer()),
+        ..ThreadSpan::default()
+    };
+    let graph = scan(&image, &Own::new(), &options, &[here]);
+    outside.check(&image, &graph);
 }

@@ -123,6 +123,7 @@ pub fn scan(
     let mut roots = Vec::new();
     scanner.statics(&statics, &mut roots);
     scanner.thread_locals(&statics, &sources, threads, &mut roots);
+    scanner.leaked(resolution, &rows);
     scanner.stacks(resolution, &rows, threads, &mut roots);
     let by_layout = scanner.left_over(resolution, &rows);
     let Scanner {

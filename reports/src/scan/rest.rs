@@ -64,6 +64,19 @@ impl Scanner<'_, '_> {
         }
     }
 
+    /// Scans what is only borrowed.
+    pub(super) fn leaked(&mut self, resolution: &Resolution, rows: &Rows) {
+        for (block, (label, count)) in std::mem::take(&mut self.lent) {
+            if self.first.get(block as usize) != Some(&NONE) {
+                continue;
+            }
+            if let Said::Form(form) = self.said(resolution, rows, block) {
+                self.wait(item(block, form, label, count));
+                self.drain();
+            }
+        }
+    }
+
     /// Scans what no edge with a name led to: typed blocks by their type with no
     /// name, all others word by word. Says which were scanned by layout.
     pub(super) fn left_over(&mut self, resolution: &Resolution, rows: &Rows) -> Vec<bool> {

@@ -11,6 +11,7 @@
 //! begins there and has the size that the type, the capacity or the length
 //! asks for; else the edge is marked as a guess, and nothing follows from it.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use endler_snapshot::{Addr, Memory};
@@ -75,6 +76,9 @@ pub(super) struct Scanner<'s, 'a> {
     /// Whether what has a name of its own in it was scanned.
     pub(super) done: Vec<bool>,
     waiting: Vec<Item>,
+    /// Blocks that a field borrows whole, by the first such field: its label
+    /// and the elements that are there.
+    pub(super) lent: BTreeMap<u32, (Label, u64)>,
     pub(super) buffer: Vec<u8>,
 }
 
@@ -99,6 +103,7 @@ impl<'s, 'a> Scanner<'s, 'a> {
             more: FastMap::default(),
             done: vec![false; blocks],
             waiting: Vec::new(),
+            lent: BTreeMap::new(),
             buffer: Vec::new(),
         }
     }
@@ -145,6 +150,14 @@ impl<'s, 'a> Scanner<'s, 'a> {
         }
         self.fields.claim(&mut self.book, item.block, item.form);
         self.wait(item);
+    }
+
+    /// A field borrows a whole block, from its first byte on: if nothing turns
+    /// out to own it, it was leaked, and the field is what keeps it.
+    pub(super) fn lend(&mut self, context: &Context, block: u32, label: Label, count: u64) {
+        if context.guess == 0 && self.first.get(block as usize) == Some(&NONE) {
+            self.lent.entry(block).or_insert((label, count));
+        }
     }
 
     /// Puts a block on the stack if a scan of it can find anything new.

@@ -71,6 +71,9 @@ impl Scanner<'_, '_> {
                     GUESS
                 };
                 self.edge(context, block, label, *kind, guess);
+                if guess == 0 && *room == self.heap.size(block) {
+                    self.lend(context, block, label, 1);
+                }
             }
             Op::Slice {
                 at,
@@ -90,6 +93,9 @@ impl Scanner<'_, '_> {
                     let block = self.heap.find(address)?;
                     let fits = size.is_some_and(|size| self.has_room(block, address, size));
                     self.edge(context, block, label, *kind, if fits { 0 } else { GUESS });
+                    if fits && self.heap.start(block) == address {
+                        self.lend(context, block, label, count);
+                    }
                     return Some(());
                 };
                 let whole = match self.book.get(to)?.key.inside {

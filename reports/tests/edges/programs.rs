@@ -642,6 +642,9 @@ fn sequences() -> Program {
                 p.holds(rest, at(one.as_str()), &of("rest[*]"));
             }
             p.holds(at(q), at(q.slice), &of("slice"));
+            for one in q.slice {
+                p.holds(at(q.slice), at(one.as_str()), &of("slice[*]"));
+            }
             p.holds(at(q), at(q.one), &of("one"));
             p.holds(at(q), q.raw as usize, &of("raw"));
         },
