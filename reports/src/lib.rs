@@ -19,6 +19,7 @@ mod error;
 pub mod filter;
 #[cfg(feature = "json")]
 pub mod json;
+mod layout;
 mod load;
 pub mod partition;
 pub mod query;
@@ -35,3 +36,4 @@ pub const NO_REFERENCES: &str = "needs references between blocks, and this snaps
 pub use load::{load, load_from};
 pub use tables::{tables, write_tables};
 pub mod resolve;
+pub mod scan;

@@ -30,22 +30,22 @@
 
 mod blocks;
 mod containers;
-mod elf;
-mod entries;
+pub(crate) mod elf;
+pub(crate) mod entries;
 mod frames;
 mod functions;
 mod infer;
 mod lines;
-mod mapped;
-mod modules;
-mod owner;
-mod scopes;
+pub(crate) mod mapped;
+pub(crate) mod modules;
+pub(crate) mod owner;
+pub(crate) mod scopes;
 mod sources;
-mod strings;
+pub(crate) mod strings;
 mod symbols;
-mod typename;
-mod units;
-mod walk;
+pub(crate) mod typename;
+pub(crate) mod units;
+pub(crate) mod walk;
 mod warn;
 
 use std::path::PathBuf;

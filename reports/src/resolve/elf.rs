@@ -6,40 +6,56 @@
 use std::borrow::Cow;
 
 use gimli::{EndianSlice, LittleEndian};
-use object::read::elf::ElfFile64;
+use object::read::elf::{ElfFile64, ProgramHeader};
 use object::{Endianness, Object, ObjectSection, ObjectSymbol, SymbolKind};
 
 /// DWARF bytes, borrowed from the mapped file or from a decompressed section.
-pub(super) type Reader<'a> = EndianSlice<'a, LittleEndian>;
+pub(crate) type Reader<'a> = EndianSlice<'a, LittleEndian>;
 
 /// A section larger than this is not decompressed: a hostile header could
 /// claim any size.
 const MAX_DECOMPRESSED: u64 = 4 << 30;
 
+/// The thread-local segment of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TlsSegment {
+    pub(crate) size: u64,
+    pub(crate) align: u64,
+}
+
+impl TlsSegment {
+    /// Where the executable's copy begins in the thread with this thread
+    /// pointer: the segment's end, aligned, is the pointer (x86-64, variant 2).
+    pub(crate) fn start(self, pointer: u64) -> Option<u64> {
+        let whole = self.size.checked_next_multiple_of(self.align.max(1))?;
+        pointer.checked_sub(whole)
+    }
+}
+
 /// A parsed 64-bit little-endian ELF file.
-pub(super) struct Elf<'a>(ElfFile64<'a, Endianness>);
+pub(crate) struct Elf<'a>(ElfFile64<'a, Endianness>);
 
 impl<'a> Elf<'a> {
     /// Reads the headers of `bytes`; none if it is not such a file.
-    pub(super) fn parse(bytes: &'a [u8]) -> Option<Elf<'a>> {
+    pub(crate) fn parse(bytes: &'a [u8]) -> Option<Elf<'a>> {
         let file = ElfFile64::<Endianness>::parse(bytes).ok()?;
         (file.endianness() == object::Endianness::Little).then_some(Elf(file))
     }
 
     /// The GNU build id; empty if there is none.
-    pub(super) fn build_id(&self) -> &'a [u8] {
+    pub(crate) fn build_id(&self) -> &'a [u8] {
         self.0.build_id().ok().flatten().unwrap_or(&[])
     }
 
     /// Whether the file carries DWARF at all.
-    pub(super) fn has_dwarf(&self) -> bool {
+    pub(crate) fn has_dwarf(&self) -> bool {
         self.0
             .section_by_name(".debug_info")
             .is_some_and(|s| s.size() > 0)
     }
 
     /// All DWARF sections; an absent or unreadable one is empty.
-    pub(super) fn dwarf(&self) -> gimli::DwarfSections<Cow<'a, [u8]>> {
+    pub(crate) fn dwarf(&self) -> gimli::DwarfSections<Cow<'a, [u8]>> {
         let load = |id: gimli::SectionId| -> Result<Cow<'a, [u8]>, gimli::Error> {
             Ok(self.section(id.name()).unwrap_or(Cow::Borrowed(&[])))
         };
@@ -54,9 +70,20 @@ impl<'a> Elf<'a> {
         data.decompress().ok()
     }
 
+    /// The segment that each thread has a copy of.
+    pub(crate) fn tls(&self) -> Option<TlsSegment> {
+        let endian = self.0.endian();
+        let headers = self.0.elf_program_headers().iter();
+        let mut tls = headers.filter(|h| h.p_type(endian) == object::elf::PT_TLS);
+        tls.next().map(|h| TlsSegment {
+            size: h.p_memsz(endian),
+            align: h.p_align(endian),
+        })
+    }
+
     /// Calls `each` with the file address, size and name of every function
     /// symbol, from the symbol table and the dynamic one.
-    pub(super) fn functions(&self, mut each: impl FnMut(u64, u64, &'a str)) {
+    pub(crate) fn functions(&self, mut each: impl FnMut(u64, u64, &'a str)) {
         for symbol in self.0.symbols().chain(self.0.dynamic_symbols()) {
             if symbol.kind() == SymbolKind::Text
                 && symbol.is_definition()

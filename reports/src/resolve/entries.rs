@@ -23,41 +23,41 @@ const MAX_SCOPES: usize = 64;
 
 /// A type's name with its path, and its size where it is described.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct SizedName {
-    pub(super) name: String,
-    pub(super) size: Option<u64>,
+pub(crate) struct SizedName {
+    pub(crate) name: String,
+    pub(crate) size: Option<u64>,
 }
 
 /// One enclosing namespace or type.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct ScopeName {
-    pub(super) name: String,
-    pub(super) is_type: bool,
+pub(crate) struct ScopeName {
+    pub(crate) name: String,
+    pub(crate) is_type: bool,
 }
 
 /// What is known about a function.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Described {
+pub(crate) struct Described {
     /// `DW_AT_name`, generics included; empty if there is none.
-    pub(super) name: String,
+    pub(crate) name: String,
     /// The mangled name, only where `name` is empty.
-    pub(super) linkage_name: String,
+    pub(crate) linkage_name: String,
     /// Enclosing scopes, outermost first.
-    pub(super) scopes: Vec<ScopeName>,
+    pub(crate) scopes: Vec<ScopeName>,
     /// The type whose method it is, if the innermost scope is a type.
-    pub(super) method_of: Option<SizedName>,
+    pub(crate) method_of: Option<SizedName>,
     /// The type of its `self` parameter or captured `self`.
-    pub(super) self_type: Option<SizedName>,
+    pub(crate) self_type: Option<SizedName>,
     /// Its generic type arguments, as far as they are described.
-    pub(super) generics: Vec<SizedName>,
+    pub(crate) generics: Vec<SizedName>,
     /// Whether a Rust compiler wrote the unit.
-    pub(super) is_rust: bool,
+    pub(crate) is_rust: bool,
     /// The crate that the unit was compiled for, empty if unknown.
-    pub(super) unit_crate: String,
+    pub(crate) unit_crate: String,
 }
 
 /// Gathers what the file says about the function at `entry`.
-pub(super) fn describe(units: &mut Units<'_>, entry: Entry) -> Option<Described> {
+pub(crate) fn describe(units: &mut Units<'_>, entry: Entry) -> Option<Described> {
     let mut hops = Vec::new();
     let mut next = Some(entry);
     let mut out = Described::default();
@@ -185,7 +185,7 @@ fn below(units: &mut Units<'_>, at: Entry, out: &mut Described) {
 /// The full name of a type. Structures and the like carry only their last
 /// segment and stand in their namespace; pointers, tuples and numbers carry
 /// the whole.
-pub(super) fn type_name(units: &mut Units<'_>, at: Entry) -> Option<SizedName> {
+pub(crate) fn type_name(units: &mut Units<'_>, at: Entry) -> Option<SizedName> {
     units.load(at.unit)?;
     let unit = units.unit(at.unit)?;
     let die = unit.entry(at.offset).ok()?;
@@ -229,7 +229,7 @@ fn text(
 }
 
 /// Whether a Rust compiler wrote the unit.
-pub(super) fn is_rust(unit: &Unit<Reader<'_>>) -> bool {
+pub(crate) fn is_rust(unit: &Unit<Reader<'_>>) -> bool {
     let root = unit.entry(unit.header.root_offset()).ok();
     let language = root.and_then(|die| die.attr_value(gimli::DW_AT_language));
     matches!(

@@ -11,12 +11,12 @@ use std::ops::Deref;
 use std::path::Path;
 
 /// A whole file, readable as bytes for as long as this value lives.
-pub(super) struct Mapped(memmap2::Mmap);
+pub(crate) struct Mapped(memmap2::Mmap);
 
 impl Mapped {
     /// Maps the file at `path`. Anything but a regular file is refused, so
     /// that a pipe or a device in a hostile snapshot cannot block us.
-    pub(super) fn open(path: &Path) -> io::Result<Mapped> {
+    pub(crate) fn open(path: &Path) -> io::Result<Mapped> {
         if !std::fs::metadata(path)?.is_file() {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidInput,

@@ -12,7 +12,7 @@ use super::mapped::Mapped;
 use super::{MainBinary, Options};
 
 /// A file that may be used, or why there is none.
-pub(super) enum Found {
+pub(crate) enum Found {
     /// The mapped file and the name to show for it.
     File(Mapped, String),
     /// A sentence that says why there is no file.
@@ -20,7 +20,7 @@ pub(super) enum Found {
 }
 
 /// Looks for the file of a module: first with DWARF, else with symbols.
-pub(super) fn find(module: &Module, is_main: bool, options: &Options) -> Found {
+pub(crate) fn find(module: &Module, is_main: bool, options: &Options) -> Found {
     let mut fallback: Option<(Mapped, String)> = None;
     let mut other_build = None;
     for path in candidates(module, is_main, options) {

@@ -61,7 +61,7 @@ const RUNTIME: [&str; 8] = [
 
 /// The functions that rustc makes between `alloc::alloc` and the allocator.
 /// `#[global_allocator]` puts them into the user's crate.
-pub(super) const SHIMS: [&str; 4] = [
+pub(crate) const SHIMS: [&str; 4] = [
     "__rust_alloc",
     "__rust_alloc_zeroed",
     "__rust_realloc",
@@ -69,7 +69,7 @@ pub(super) const SHIMS: [&str; 4] = [
 ];
 
 /// The owner of a function, by its crate (empty if unknown) and name.
-pub(super) fn of(krate: &str, name: &str, is_rust: bool) -> LineOwner {
+pub(crate) fn of(krate: &str, name: &str, is_rust: bool) -> LineOwner {
     let is_shim = SHIMS.contains(&name)
         || ["__rdl_", "__rg_", "__rustc::"]
             .iter()

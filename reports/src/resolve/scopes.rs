@@ -23,15 +23,15 @@ const NONE: u32 = u32::MAX;
 
 /// All scopes of one unit, in the order of their offsets.
 #[derive(Debug, Default)]
-pub(super) struct Scopes {
+pub(crate) struct Scopes {
     scopes: Vec<Scope>,
     /// Whether the unit describes structures, as it does from `debug = 2` on.
-    pub(super) has_types: bool,
+    pub(crate) has_types: bool,
 }
 
 /// Fills [`Scopes`] while some walk passes over a unit's entries in order.
 #[derive(Default)]
-pub(super) struct ScopesBuilder {
+pub(crate) struct ScopesBuilder {
     done: Scopes,
     /// The open scopes: depth of the entry, and its position.
     open: Vec<(isize, u32)>,
@@ -39,7 +39,7 @@ pub(super) struct ScopesBuilder {
 
 impl ScopesBuilder {
     /// Notes the entry at `offset` and `depth`; a null entry is none.
-    pub(super) fn entry(&mut self, tag: DwTag, offset: UnitOffset, depth: isize, children: bool) {
+    pub(crate) fn entry(&mut self, tag: DwTag, offset: UnitOffset, depth: isize, children: bool) {
         let offset = u32::try_from(offset.0).unwrap_or(u32::MAX);
         self.close(depth, offset);
         let is_type = matches!(
@@ -74,14 +74,14 @@ impl ScopesBuilder {
         }
     }
 
-    pub(super) fn finish(self) -> Scopes {
+    pub(crate) fn finish(self) -> Scopes {
         self.done
     }
 }
 
 impl Scopes {
     /// Reads the scopes alone.
-    pub(super) fn read(unit: &Unit<Reader<'_>>) -> Scopes {
+    pub(crate) fn read(unit: &Unit<Reader<'_>>) -> Scopes {
         let mut builder = ScopesBuilder::default();
         let Ok(mut entries) = unit.entries_raw(None) else {
             return Scopes::default();
@@ -103,7 +103,7 @@ impl Scopes {
     }
 
     /// The scopes that enclose the entry at `offset`, innermost first.
-    pub(super) fn enclosing(&self, offset: UnitOffset) -> impl Iterator<Item = UnitOffset> + '_ {
+    pub(crate) fn enclosing(&self, offset: UnitOffset) -> impl Iterator<Item = UnitOffset> + '_ {
         let wanted = u32::try_from(offset.0).unwrap_or(u32::MAX);
         let before = self.scopes.partition_point(|s| s.start < wanted);
         let mut at = before.checked_sub(1);

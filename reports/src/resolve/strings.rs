@@ -7,16 +7,16 @@ use std::hash::{BuildHasherDefault, DefaultHasher};
 use endler_snapshot::StrId;
 
 /// A map whose iteration order and collisions do not depend on a random seed.
-pub(super) type FixedMap<K, V> = HashMap<K, V, BuildHasherDefault<DefaultHasher>>;
+pub(crate) type FixedMap<K, V> = HashMap<K, V, BuildHasherDefault<DefaultHasher>>;
 
 /// Interns strings; row 0 is the empty one.
-pub(super) struct Strings {
+pub(crate) struct Strings {
     ids: FixedMap<Box<str>, StrId>,
     rows: Vec<String>,
 }
 
 impl Strings {
-    pub(super) fn new() -> Strings {
+    pub(crate) fn new() -> Strings {
         let mut strings = Strings {
             ids: FixedMap::default(),
             rows: Vec::new(),
@@ -26,7 +26,7 @@ impl Strings {
     }
 
     /// The id of `text`, new or old.
-    pub(super) fn id(&mut self, text: &str) -> StrId {
+    pub(crate) fn id(&mut self, text: &str) -> StrId {
         if let Some(&id) = self.ids.get(text) {
             return id;
         }
@@ -37,12 +37,12 @@ impl Strings {
     }
 
     /// The text of an id; empty for an id of another table.
-    pub(super) fn get(&self, id: StrId) -> &str {
+    pub(crate) fn get(&self, id: StrId) -> &str {
         self.rows.get(id.index()).map_or("", String::as_str)
     }
 
     /// The table itself.
-    pub(super) fn into_rows(self) -> Vec<String> {
+    pub(crate) fn into_rows(self) -> Vec<String> {
         self.rows
     }
 }

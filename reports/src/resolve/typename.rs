@@ -21,7 +21,7 @@ mod tests;
 
 /// A node of a [`TypeName`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct NodeId(usize);
+pub(crate) struct NodeId(usize);
 
 /// One segment of a path: `Vec<T>` of `alloc::vec::Vec<T>`.
 #[derive(Clone, Debug)]
@@ -49,14 +49,14 @@ enum Node<'t> {
 
 /// A parsed type name, or a parsed function name with its generic arguments.
 #[derive(Clone, Debug)]
-pub(super) struct TypeName<'t> {
+pub(crate) struct TypeName<'t> {
     nodes: Vec<Node<'t>>,
     root: NodeId,
 }
 
 impl<'t> TypeName<'t> {
     /// Parses `text`; what does not parse becomes one verbatim node.
-    pub(super) fn parse(text: &'t str) -> TypeName<'t> {
+    pub(crate) fn parse(text: &'t str) -> TypeName<'t> {
         parse::Parser::new(text).run().unwrap_or_else(|| TypeName {
             nodes: vec![Node::Verbatim(text)],
             root: NodeId(0),
@@ -64,7 +64,7 @@ impl<'t> TypeName<'t> {
     }
 
     /// The node of the whole name.
-    pub(super) fn root(&self) -> NodeId {
+    pub(crate) fn root(&self) -> NodeId {
         self.root
     }
 
@@ -73,13 +73,13 @@ impl<'t> TypeName<'t> {
     }
 
     /// The text that tables print for the type at `id`.
-    pub(super) fn canonical(&self, id: NodeId) -> String {
+    pub(crate) fn canonical(&self, id: NodeId) -> String {
         print::print(self, id)
     }
 
     /// The path of a node without generic arguments (`alloc::vec::Vec`);
     /// none if it is not a path.
-    pub(super) fn path(&self, id: NodeId) -> Option<String> {
+    pub(crate) fn path(&self, id: NodeId) -> Option<String> {
         let Node::Path(segments) = self.node(id)? else {
             return None;
         };
@@ -88,7 +88,7 @@ impl<'t> TypeName<'t> {
     }
 
     /// The generic arguments of a path's last segment.
-    pub(super) fn args(&self, id: NodeId) -> &[NodeId] {
+    pub(crate) fn args(&self, id: NodeId) -> &[NodeId] {
         match self.node(id) {
             Some(Node::Path(segments)) => segments.last().map_or(&[], |s| &s.args),
             _ => &[],
@@ -97,12 +97,12 @@ impl<'t> TypeName<'t> {
 
     /// Whether this is an argument that tables leave out: the allocator
     /// `Global`, std's or hashbrown's default hasher.
-    pub(super) fn is_default(&self, id: NodeId) -> bool {
+    pub(crate) fn is_default(&self, id: NodeId) -> bool {
         print::is_default(self, id)
     }
 
     /// The element of a slice or array type, and whether it is an array.
-    pub(super) fn element(&self, id: NodeId) -> Option<(NodeId, bool)> {
+    pub(crate) fn element(&self, id: NodeId) -> Option<(NodeId, bool)> {
         match self.node(id)? {
             Node::Slice(of) => Some((*of, false)),
             Node::Array(of, _) => Some((*of, true)),
@@ -111,7 +111,7 @@ impl<'t> TypeName<'t> {
     }
 
     /// The members of a tuple.
-    pub(super) fn tuple(&self, id: NodeId) -> Option<&[NodeId]> {
+    pub(crate) fn tuple(&self, id: NodeId) -> Option<&[NodeId]> {
         match self.node(id)? {
             Node::Tuple(members) => Some(members),
             _ => None,
@@ -119,7 +119,7 @@ impl<'t> TypeName<'t> {
     }
 
     /// The type behind references and raw pointers, or the type itself.
-    pub(super) fn pointee(&self, mut id: NodeId) -> NodeId {
+    pub(crate) fn pointee(&self, mut id: NodeId) -> NodeId {
         // A child is made before its parent, so its id is smaller: this ends.
         while let Some(Node::Prefix(_, of)) = self.node(id) {
             if of.0 >= id.0 {
@@ -132,7 +132,7 @@ impl<'t> TypeName<'t> {
 }
 
 /// The canonical text of one type name.
-pub(super) fn canonical(text: &str) -> String {
+pub(crate) fn canonical(text: &str) -> String {
     let parsed = TypeName::parse(text);
     parsed.canonical(parsed.root())
 }

@@ -15,13 +15,13 @@ use super::scopes::Scopes;
 
 /// The position of a unit in the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct UnitIndex(pub(super) u32);
+pub(crate) struct UnitIndex(pub(crate) u32);
 
 /// An entry anywhere in the file: its unit and its offset there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct Entry {
-    pub(super) unit: UnitIndex,
-    pub(super) offset: UnitOffset,
+pub(crate) struct Entry {
+    pub(crate) unit: UnitIndex,
+    pub(crate) offset: UnitOffset,
 }
 
 struct Slot<'a> {
@@ -32,14 +32,14 @@ struct Slot<'a> {
 }
 
 /// The units of one file.
-pub(super) struct Units<'a> {
-    pub(super) dwarf: Dwarf<Reader<'a>>,
+pub(crate) struct Units<'a> {
+    pub(crate) dwarf: Dwarf<Reader<'a>>,
     slots: Vec<Slot<'a>>,
 }
 
 impl<'a> Units<'a> {
     /// Reads the unit headers. A damaged header ends the list early.
-    pub(super) fn new(mut dwarf: Dwarf<Reader<'a>>) -> Units<'a> {
+    pub(crate) fn new(mut dwarf: Dwarf<Reader<'a>>) -> Units<'a> {
         // Link-time optimisation lets all units share one abbreviation table.
         dwarf.populate_abbreviations_cache(AbbreviationsCacheStrategy::Duplicates);
         let mut slots = Vec::new();
@@ -59,7 +59,7 @@ impl<'a> Units<'a> {
 
     /// For each of the rising `addresses`, the unit that covers it. Where
     /// ranges overlap, the narrower wins.
-    pub(super) fn covering(&self, addresses: &[u64]) -> Vec<Option<UnitIndex>> {
+    pub(crate) fn covering(&self, addresses: &[u64]) -> Vec<Option<UnitIndex>> {
         let mut best: Vec<Option<(u64, UnitIndex)>> = vec![None; addresses.len()];
         let mut claim = |begin: u64, end: u64, unit: UnitIndex| {
             let from = addresses.partition_point(|&a| a < begin);
@@ -118,15 +118,27 @@ impl<'a> Units<'a> {
     }
 
     /// The entry at an offset in `.debug_info`, of whichever unit.
-    pub(super) fn entry_at(&self, offset: DebugInfoOffset) -> Option<Entry> {
+    pub(crate) fn entry_at(&self, offset: DebugInfoOffset) -> Option<Entry> {
         let unit = self.unit_at(offset.0)?;
         let header = &self.slots.get(unit.0 as usize)?.header;
         let offset = offset.to_unit_offset(header)?;
         Some(Entry { unit, offset })
     }
 
+    /// Number of units.
+    pub(crate) fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Forgets a parsed unit, to be parsed again if it is asked for.
+    pub(crate) fn unload(&mut self, unit: UnitIndex) {
+        if let Some(slot) = self.slots.get_mut(unit.0 as usize) {
+            slot.unit = None;
+        }
+    }
+
     /// The unit, parsed on first use; none if it is damaged.
-    pub(super) fn load(&mut self, unit: UnitIndex) -> Option<()> {
+    pub(crate) fn load(&mut self, unit: UnitIndex) -> Option<()> {
         let slot = self.slots.get_mut(unit.0 as usize)?;
         if slot.unit.is_none() {
             slot.unit = Some(self.dwarf.unit(slot.header).ok()?);
@@ -135,19 +147,19 @@ impl<'a> Units<'a> {
     }
 
     /// A unit that was loaded.
-    pub(super) fn unit(&self, unit: UnitIndex) -> Option<&Unit<Reader<'a>>> {
+    pub(crate) fn unit(&self, unit: UnitIndex) -> Option<&Unit<Reader<'a>>> {
         self.slots.get(unit.0 as usize)?.unit.as_ref()
     }
 
     /// Keeps the scopes that a walk over the unit found.
-    pub(super) fn set_scopes(&mut self, unit: UnitIndex, scopes: Scopes) {
+    pub(crate) fn set_scopes(&mut self, unit: UnitIndex, scopes: Scopes) {
         if let Some(slot) = self.slots.get_mut(unit.0 as usize) {
             slot.scopes = Some(scopes);
         }
     }
 
     /// The unit's scopes, read on first use.
-    pub(super) fn scopes(&mut self, unit: UnitIndex) -> Option<&Scopes> {
+    pub(crate) fn scopes(&mut self, unit: UnitIndex) -> Option<&Scopes> {
         self.load(unit)?;
         let slot = self.slots.get_mut(unit.0 as usize)?;
         if slot.scopes.is_none() {

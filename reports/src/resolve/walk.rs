@@ -16,21 +16,21 @@ use super::units::{Entry, UnitIndex, Units};
 
 /// One function at an address.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Call {
+pub(crate) struct Call {
     /// The function's entry: for an inlined one its abstract origin.
-    pub(super) function: Entry,
+    pub(crate) function: Entry,
     /// Where it was called from, if it was inlined: file index and line.
-    pub(super) called: Option<(u64, u32)>,
+    pub(crate) called: Option<(u64, u32)>,
     /// Where the range of its code begins that holds the address.
-    pub(super) start: u64,
+    pub(crate) start: u64,
 }
 
 /// An address and the functions there, outermost first.
 #[derive(Clone, Debug)]
-pub(super) struct Query {
+pub(crate) struct Query {
     /// File address.
-    pub(super) address: u64,
-    pub(super) calls: Vec<Call>,
+    pub(crate) address: u64,
+    pub(crate) calls: Vec<Call>,
 }
 
 /// The most functions kept for one address; real chains have tens.
@@ -48,7 +48,7 @@ struct Raw<'a> {
 
 /// Adds the functions of `unit` to the `queries`, which rise by address.
 /// Returns the unit's scopes, which the same pass finds.
-pub(super) fn calls(units: &Units<'_>, index: UnitIndex, queries: &mut [Query]) -> Scopes {
+pub(crate) fn calls(units: &Units<'_>, index: UnitIndex, queries: &mut [Query]) -> Scopes {
     let mut scopes = ScopesBuilder::default();
     let Some(unit) = units.unit(index) else {
         return scopes.finish();
@@ -191,7 +191,7 @@ fn push<'a>(
 }
 
 /// The entry that a reference attribute of a unit points to.
-pub(super) fn target(
+pub(crate) fn target(
     units: &Units<'_>,
     unit: UnitIndex,
     value: AttributeValue<Reader<'_>>,

@@ -27,7 +27,7 @@ enum Todo<'t> {
     Type(NodeId),
 }
 
-pub(super) fn print(name: &TypeName<'_>, id: NodeId) -> String {
+pub(crate) fn print(name: &TypeName<'_>, id: NodeId) -> String {
     let mut out = String::new();
     let mut todo = vec![Todo::Type(id)];
     while let Some(next) = todo.pop() {

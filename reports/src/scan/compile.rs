@@ -1,0 +1,547 @@
+//! From the layout of a type to the steps that scan a value of it.
+//!
+//! The walk goes through everything that lies inside the value itself. It
+//! carries the name that an edge from here would have: entering a struct or
+//! enum of the user's begins a new name, std's types are passed through, and
+//! what follows a pointer is another block's program.
+
+use super::book::Book;
+use super::edges::Kind;
+use super::program::{FormKey, Header, Holder, Inside, Named, Op, Program, Title};
+use crate::layout::containers::{self, Split};
+use crate::layout::places::Fat;
+use crate::layout::{Data, Field, Shape, TypeIx, Variant, Way};
+use crate::resolve::owner;
+
+/// The deepest nesting inside one value that is followed.
+const MAX_DEPTH: usize = 96;
+/// The most steps of one type; beyond, its words are followed one by one.
+const MAX_OPS: usize = 50_000;
+
+/// A name under construction.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Via {
+    /// The name of the field that owns the block, and this suffix.
+    After(String),
+    /// This.
+    Always(String),
+}
+
+impl Via {
+    pub(super) fn with(&self, suffix: &str) -> Via {
+        match self {
+            Via::After(text) => Via::After(format!("{text}{suffix}")),
+            Via::Always(text) => Via::Always(format!("{text}{suffix}")),
+        }
+    }
+}
+
+/// Where the walk stands.
+#[derive(Clone, Debug)]
+pub(super) struct Spot {
+    pub(super) via: Via,
+    /// The type that blocks from here are called after.
+    pub(super) holder: Option<TypeIx>,
+    /// Whether this is one of many that may not be there.
+    pub(super) in_array: bool,
+    pub(super) depth: usize,
+}
+
+impl Spot {
+    pub(super) fn after(suffix: &str) -> Spot {
+        Spot::new(Via::After(suffix.to_owned()))
+    }
+
+    pub(super) fn new(via: Via) -> Spot {
+        Spot {
+            via,
+            holder: None,
+            in_array: false,
+            depth: 0,
+        }
+    }
+
+    /// One step further in.
+    fn inner(&self) -> Spot {
+        Spot {
+            depth: self.depth + 1,
+            ..self.clone()
+        }
+    }
+
+    fn with(&self, suffix: &str) -> Spot {
+        Spot {
+            via: self.via.with(suffix),
+            ..self.inner()
+        }
+    }
+
+    fn owner(&self, name: &str) -> Spot {
+        Spot {
+            via: Via::Always(name.to_owned()),
+            holder: None,
+            ..self.inner()
+        }
+    }
+}
+
+impl Book<'_> {
+    /// The steps for a value of type `of`.
+    pub(super) fn program(&mut self, of: TypeIx, spot: &Spot, split: Split) -> Program {
+        let size = self.layouts.size(of).unwrap_or(0);
+        let mut ops = Vec::new();
+        match split {
+            Split::All => self.value(of, 0, spot, &mut ops),
+            Split::Parts(parts) => {
+                for (field, suffix) in parts {
+                    if let Some((offset, part)) = self.layouts.place(of, field) {
+                        self.value(part, offset, &spot.with(suffix), &mut ops);
+                    }
+                }
+            }
+        }
+        if count(&ops, MAX_OPS).is_none() {
+            ops = vec![Op::Words { at: 0, len: size }];
+        }
+        let mut program = Program {
+            size,
+            ..Program::default()
+        };
+        survey(&ops, &mut program);
+        program.ops = ops.into();
+        program
+    }
+
+    /// Appends the steps for a value at `at`.
+    pub(super) fn value(&mut self, of: TypeIx, at: u64, spot: &Spot, ops: &mut Vec<Op>) {
+        let data = self.layouts.data(of);
+        let size = self.layouts.size(of);
+        if size == Some(0) {
+            return;
+        }
+        if spot.depth > MAX_DEPTH || ops.len() > MAX_OPS {
+            ops.extend(size.map(|len| Op::Words { at, len }));
+            return;
+        }
+        match &data.shape {
+            Shape::Scalar => {}
+            Shape::Unknown => ops.extend(size.map(|len| Op::Words { at, len })),
+            Shape::Pointer { to, way } => self.pointer(of, *to, *way, at, spot, ops),
+            Shape::Array { element, count } => {
+                let Some(stride) = self.layouts.size(*element) else {
+                    return;
+                };
+                let inner = Spot {
+                    in_array: true,
+                    ..spot.with("[*]")
+                };
+                let body = self.body(*element, 0, &inner);
+                if !body.is_empty() {
+                    ops.push(Op::Repeat {
+                        at,
+                        stride,
+                        count: *count,
+                        length: None,
+                        body,
+                    });
+                }
+            }
+            Shape::Struct(fields) => self.structure(of, &data, fields, at, spot, ops),
+            Shape::Enum {
+                discriminant,
+                variants,
+            } => self.enumeration(of, &data, *discriminant, variants, at, spot, ops),
+            Shape::Union(fields) => {
+                let (spot, owned) = self.enter(of, &data, spot);
+                for field in fields {
+                    let name = if owned {
+                        field_name(&field.name)
+                    } else {
+                        String::new()
+                    };
+                    let body =
+                        self.body(field.of, at.saturating_add(field.offset), &spot.with(&name));
+                    if body.is_empty() {
+                        continue;
+                    }
+                    // std's own `MaybeUninit` outside arrays is nearly always
+                    // there, or zero: what it points to is checked.
+                    if owned || spot.in_array {
+                        ops.push(Op::Guess { body });
+                    } else {
+                        ops.extend(body);
+                    }
+                }
+            }
+        }
+    }
+
+    fn body(&mut self, of: TypeIx, at: u64, spot: &Spot) -> Box<[Op]> {
+        let mut ops = Vec::new();
+        self.value(of, at, spot, &mut ops);
+        ops.into()
+    }
+
+    /// The spot inside a struct, enum or union, and whether it is one of the
+    /// user's: then its fields have names.
+    fn enter(&mut self, of: TypeIx, data: &Data, spot: &Spot) -> (Spot, bool) {
+        let path = self.layouts.path(of);
+        if data.name.starts_with(['(', '&', '*', '[']) || !path.contains("::") {
+            return (spot.inner(), false);
+        }
+        let krate = path.split("::").next().unwrap_or_default();
+        if owner::of(krate, "", true) == endler_snapshot::LineOwner::User {
+            let name = self.layouts.shown(of);
+            return (spot.owner(&name), true);
+        }
+        let mut inner = spot.inner();
+        let stem = self.layouts.stem(of);
+        if inner.holder.is_none() && containers::HOLDERS.contains(&&*stem) {
+            inner.holder = Some(of);
+        }
+        (inner, false)
+    }
+
+    fn structure(
+        &mut self,
+        of: TypeIx,
+        data: &Data,
+        fields: &[Field],
+        at: u64,
+        spot: &Spot,
+        ops: &mut Vec<Op>,
+    ) {
+        if self.fat(of, at, spot, ops).is_some() {
+            return;
+        }
+        let stem = self.layouts.stem(of);
+        let (inner, owned) = self.enter(of, data, spot);
+        if !owned && let Some(container) = containers::container_of(&stem) {
+            if self.container(of, container, at, &inner, ops).is_none() {
+                let len = data.size.unwrap_or(0);
+                ops.push(Op::Words { at, len });
+            }
+            for place in container.also {
+                if let Some((offset, of)) = self.layouts.place(of, place) {
+                    self.value(of, at.saturating_add(offset), &inner, ops);
+                }
+            }
+            return;
+        }
+        let is_tuple = data.name.starts_with('(');
+        for field in fields {
+            let at = at.saturating_add(field.offset);
+            let spot = if owned || is_tuple {
+                Spot {
+                    holder: None,
+                    ..inner.with(&field_name(&field.name))
+                }
+            } else {
+                inner.clone()
+            };
+            self.value(field.of, at, &spot, ops);
+        }
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "the parts of one shape")]
+    fn enumeration(
+        &mut self,
+        of: TypeIx,
+        data: &Data,
+        discriminant: Option<(u64, u64)>,
+        variants: &[Variant],
+        at: u64,
+        spot: &Spot,
+        ops: &mut Vec<Op>,
+    ) {
+        let (inner, owned) = self.enter(of, data, spot);
+        let is_state = ["{async_", "{gen_", "{coroutine"]
+            .iter()
+            .any(|p| data.name.starts_with(p));
+        let mut cases = Vec::new();
+        let mut otherwise = None;
+        for variant in variants {
+            let mut body = Vec::new();
+            let base = at.saturating_add(variant.fields.offset);
+            if is_state {
+                self.state(data, variants, variant, base, &inner, &mut body);
+            } else {
+                let inner = if owned {
+                    inner.with(&format!("::{}", variant.fields.name))
+                } else {
+                    inner.clone()
+                };
+                self.variant(variant, base, &inner, owned, &mut body);
+            }
+            match variant.value {
+                Some(value) => cases.push((value, body.into())),
+                None => otherwise = Some(body.into()),
+            }
+        }
+        match discriminant {
+            Some((offset, size)) => {
+                let holds = |ops: &[Op]| !ops.is_empty();
+                if cases.iter().any(|(_, ops): &(u64, Box<[Op]>)| holds(ops))
+                    || otherwise.as_deref().is_some_and(holds)
+                {
+                    ops.push(Op::Switch {
+                        at: at.saturating_add(offset),
+                        size,
+                        cases: cases.into(),
+                        otherwise,
+                    });
+                }
+            }
+            // With one variant there is nothing to tell apart.
+            None if variants.len() == 1 => {
+                let only = otherwise.or_else(|| cases.pop().map(|(_, ops)| ops));
+                ops.extend(only.unwrap_or_default());
+            }
+            None if variants.is_empty() => {}
+            None => ops.push(Op::Words {
+                at,
+                len: data.size.unwrap_or(0),
+            }),
+        }
+    }
+
+    /// The fields of one variant.
+    fn variant(
+        &mut self,
+        variant: &Variant,
+        base: u64,
+        spot: &Spot,
+        owned: bool,
+        ops: &mut Vec<Op>,
+    ) {
+        let fields = self.layouts.data(variant.fields.of);
+        let Shape::Struct(fields) = &fields.shape else {
+            return;
+        };
+        for field in fields {
+            let at = base.saturating_add(field.offset);
+            if owned {
+                self.value(field.of, at, &spot.with(&field_name(&field.name)), ops);
+            } else {
+                self.value(field.of, at, spot, ops);
+            }
+        }
+    }
+
+    /// The variables of one state of an async function.
+    fn state(
+        &mut self,
+        data: &Data,
+        variants: &[Variant],
+        variant: &Variant,
+        base: u64,
+        spot: &Spot,
+        ops: &mut Vec<Op>,
+    ) {
+        let inside = self.layouts.data(variant.fields.of);
+        let Shape::Struct(fields) = &inside.shape else {
+            return;
+        };
+        let state = &inside.name;
+        if matches!(&**state, "Returned" | "Panicked") {
+            return;
+        }
+        // What was captured stands in every state, but an async function moves
+        // its arguments out of there at its start.
+        let mut captured = Vec::new();
+        if state.starts_with("Suspend") {
+            for other in variants {
+                let first = self.layouts.data(other.fields.of);
+                if let (Shape::Struct(fields), "Unresumed") = (&first.shape, &*first.name) {
+                    captured.extend(fields.iter().map(|f| (f.name.clone(), f.offset)));
+                }
+            }
+        }
+        let mut seen: Vec<(&str, u64)> = Vec::new();
+        for field in fields {
+            if seen.contains(&(&*field.name, field.offset)) {
+                continue;
+            }
+            seen.push((&field.name, field.offset));
+            let name = format!(
+                ".{}",
+                field.name.strip_prefix("_ref__").unwrap_or(&field.name)
+            );
+            let at = base.saturating_add(field.offset);
+            let is_captured = captured
+                .iter()
+                .any(|(n, o)| *n == field.name && *o == field.offset);
+            if !is_captured {
+                self.value(field.of, at, &spot.with(&name), ops);
+            } else if !data.name.starts_with("{async_fn_env") {
+                let body = self.body(field.of, at, &spot.with(&name));
+                ops.push(Op::Guess { body });
+            }
+        }
+    }
+
+    /// A thin pointer.
+    fn pointer(
+        &mut self,
+        of: TypeIx,
+        to: TypeIx,
+        way: Way,
+        at: u64,
+        spot: &Spot,
+        ops: &mut Vec<Op>,
+    ) {
+        let size = self.layouts.size(to);
+        if size == Some(0) {
+            return;
+        }
+        let named = self.label(&spot.via);
+        match (way, size) {
+            (Way::Box, Some(whole)) => {
+                let to = self.form(FormKey {
+                    inside: Inside::One {
+                        at: 0,
+                        whole,
+                        header: Header::Plain,
+                    },
+                    of: to,
+                    split: Split::All,
+                    title: Title::Type(spot.holder.unwrap_or(of)),
+                });
+                ops.push(Op::Owner {
+                    at,
+                    to,
+                    kind: Kind::Own,
+                    named,
+                });
+            }
+            (Way::Reference, _) => ops.push(Op::Loose {
+                at,
+                room: size.unwrap_or(0),
+                kind: Kind::Borrow,
+                named,
+            }),
+            _ => ops.push(Op::Loose {
+                at,
+                room: 0,
+                kind: Kind::Raw,
+                named,
+            }),
+        }
+    }
+
+    /// A fat pointer, if that is what the type is.
+    fn fat(&mut self, of: TypeIx, at: u64, spot: &Spot, ops: &mut Vec<Op>) -> Option<()> {
+        let pointer = self.layouts.fat_pointer(of)?.moved(at)?;
+        let named = self.label(&spot.via);
+        let kind = match pointer.way {
+            Way::Box => Kind::Own,
+            Way::Reference => Kind::Borrow,
+            Way::Raw => Kind::Raw,
+        };
+        match pointer.fat {
+            Fat::Length(length) => {
+                let element = self.layouts.size(pointer.to).unwrap_or(0);
+                let to = (pointer.way == Way::Box).then(|| {
+                    self.form(FormKey {
+                        inside: Inside::Many {
+                            at: 0,
+                            header: Header::Plain,
+                        },
+                        of: pointer.to,
+                        split: Split::All,
+                        title: Title::Type(spot.holder.unwrap_or(of)),
+                    })
+                });
+                ops.push(Op::Slice {
+                    at: pointer.offset,
+                    length,
+                    element,
+                    to,
+                    kind,
+                    named,
+                });
+            }
+            Fat::Vtable(vtable) => ops.push(Op::Dyn {
+                at: pointer.offset,
+                vtable,
+                header: Header::Plain,
+                kind,
+                named,
+                holder: if pointer.way == Way::Box {
+                    Holder::Box
+                } else {
+                    Holder::None
+                },
+            }),
+            Fat::Thin => return None,
+        }
+        Some(())
+    }
+}
+
+/// How a field is written behind its owner: tuples by number.
+fn field_name(name: &str) -> String {
+    let number = name
+        .strip_prefix("__")
+        .filter(|n| n.bytes().all(|b| b.is_ascii_digit()));
+    let plain = number.or_else(|| name.strip_prefix("_ref__"));
+    format!(".{}", plain.unwrap_or(name))
+}
+
+/// The number of steps, or none if there are more than `limit`. Steps nest as
+/// deep as [`MAX_DEPTH`].
+fn count(ops: &[Op], limit: usize) -> Option<usize> {
+    let mut left = limit.checked_sub(ops.len())?;
+    for op in ops {
+        for body in bodies(op) {
+            let inside = count(body, left)?;
+            left = left.checked_sub(inside)?;
+        }
+    }
+    Some(limit - left)
+}
+
+/// The steps inside a step.
+fn bodies(op: &Op) -> Vec<&[Op]> {
+    match op {
+        Op::Switch {
+            cases, otherwise, ..
+        } => cases
+            .iter()
+            .map(|(_, body)| &**body)
+            .chain(otherwise.as_deref())
+            .collect(),
+        Op::Repeat { body, .. } | Op::Guess { body } => vec![body],
+        Op::Above {
+            then, otherwise, ..
+        } => vec![then, otherwise],
+        _ => Vec::new(),
+    }
+}
+
+/// Notes which kinds of names the steps use.
+fn survey(ops: &[Op], program: &mut Program) {
+    for op in ops {
+        match op {
+            Op::Owner { named, .. }
+            | Op::Loose { named, .. }
+            | Op::Slice { named, .. }
+            | Op::Dyn { named, .. }
+            | Op::Sequence { named, .. }
+            | Op::Ring { named, .. }
+            | Op::Rest { named, .. }
+            | Op::Table { named, .. }
+            | Op::Node { named, .. } => match named {
+                Named::After(_) => program.after = true,
+                Named::Always(_) => program.always = true,
+            },
+            // They have no name at all.
+            Op::Words { .. } => program.always = true,
+            Op::Switch { .. } | Op::Repeat { .. } | Op::Above { .. } | Op::Guess { .. } => {
+                for body in bodies(op) {
+                    survey(body, program);
+                }
+            }
+        }
+    }
+}

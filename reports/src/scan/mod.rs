@@ -1,0 +1,144 @@
+//! Which field of which block points to which block.
+//!
+//! ```text
+//! rows of types ─► rows:  forms of blocks    layouts ─► compile, contain: programs
+//! blocks ─► heap: address ─► block           vtables: what lies behind `dyn`
+//!
+//! blocks, statics, thread-locals ─► run, steps, nodes ─► edges with via names
+//! stacks, blocks of unknown type ─► word by word       ─► edges marked as guesses
+//!                                                      └► fields: types for blocks
+//! ```
+//!
+//! A typed block is scanned by its layout: only the variant that is there, only
+//! the elements that are there, only the buckets that are occupied. An edge is
+//! called after the innermost struct or enum of the user's and its field
+//! (`crawl::Request.tags[*]`), whatever containers and smart pointers lie
+//! between. Memory is not trusted: see `run`.
+//!
+//! Not for: walking the graph. Cost: one look at each word that can point, and
+//! for each edge one look-up in a table of pages.
+
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+mod book;
+mod compile;
+mod contain;
+mod edges;
+mod fields;
+mod heap;
+mod labels;
+mod nodes;
+mod program;
+mod rest;
+mod roots;
+mod rows;
+mod run;
+mod steps;
+mod vtables;
+
+use endler_snapshot::{Addr, Image, Memory, ThreadId};
+
+use self::book::Book;
+pub use self::edges::{Edges, GUESS, Kind};
+pub use self::fields::FieldType;
+use self::fields::Fields;
+use self::heap::Heap;
+pub use self::roots::{Root, RootKind};
+use self::rows::Rows;
+use self::run::Scanner;
+use self::vtables::Vtables;
+use crate::layout::Layouts;
+use crate::layout::files::{Opened, files};
+use crate::layout::index::{Index, index};
+use crate::resolve::Options;
+
+/// One thread's memory at the copy.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ThreadSpan {
+    /// Which thread.
+    pub thread: ThreadId,
+    /// The innermost byte of its stack that is in use.
+    pub stack_pointer: Addr,
+    /// One past the outermost byte.
+    pub stack_end: Addr,
+    /// Its thread pointer (`fs` on x86-64), if that is known: behind it lie its
+    /// thread-locals.
+    pub thread_pointer: Option<Addr>,
+}
+
+/// All edges of a heap.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Graph {
+    /// Via names; row 0 is the empty one.
+    pub labels: Vec<String>,
+    /// From block to block; the source is a block's row.
+    pub edges: Edges,
+    /// Statics, thread-locals, stacks.
+    pub roots: Vec<Root>,
+    /// From root to block; the source is a row of `roots`.
+    pub root_edges: Edges,
+    /// Types that fields give to blocks, by block.
+    pub field_types: Vec<FieldType>,
+    /// For each block, whether it was scanned by its layout; else word by word.
+    pub by_layout: Vec<bool>,
+}
+
+/// Finds the edges of a resolved image.
+///
+/// Reads memory where `image` says that blocks lie, where its modules' statics
+/// and the threads' stacks lie, and nowhere else. An image without a resolution
+/// gets only guesses. Never panics on what memory holds.
+pub fn scan(
+    image: &Image,
+    memory: &dyn Memory,
+    options: &Options,
+    threads: &[ThreadSpan],
+) -> Graph {
+    let nothing = endler_snapshot::Resolution::default();
+    let resolution = image.resolution.as_ref().unwrap_or(&nothing);
+    let opened = Opened::new(image, options);
+    let sources = opened.sources(image);
+    let mut layouts = Layouts::new(files(&sources));
+    let mut rows = Rows::new(resolution);
+    let Index {
+        found,
+        statics,
+        vtables,
+    } = index(&mut layouts, rows.wants());
+    let mut book = Book::new(layouts);
+    rows.make(&mut book, &found);
+    let mut scanner = Scanner::new(
+        book,
+        Heap::new(&image.blocks),
+        memory,
+        Vtables::new(vtables, &image.modules),
+        Fields::new(resolution),
+    );
+    scanner.typed_blocks(resolution, &rows);
+    let mut roots = Vec::new();
+    scanner.statics(&statics, &mut roots);
+    scanner.thread_locals(&statics, &sources, threads, &mut roots);
+    scanner.leaked(resolution, &rows);
+    scanner.stacks(resolution, &rows, threads, &mut roots);
+    let by_layout = scanner.left_over(resolution, &rows);
+    let Scanner {
+        mut book,
+        fields,
+        edges,
+        root_edges,
+        ..
+    } = scanner;
+    Graph {
+        field_types: fields.types(&mut book),
+        labels: book.labels.into_rows(),
+        edges,
+        roots,
+        root_edges,
+        by_layout,
+    }
+}

@@ -1,0 +1,256 @@
+//! What a scan does with a value of one type: a list of steps, made once a type.
+//!
+//! All that a layout tells is spent when the list is made: where pointers
+//! stand, what must hold before one is believed, how the edge is called. The
+//! scan itself reads words and compares numbers.
+
+use std::rc::Rc;
+
+use super::edges::Kind;
+use super::labels::Label;
+use crate::layout::TypeIx;
+use crate::layout::containers::Split;
+
+/// A row of the table of forms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct FormIx(pub(super) u32);
+
+/// How an edge is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Named {
+    /// After the field that owns the block: its name and this suffix.
+    After(Label),
+    /// Always so.
+    Always(Label),
+}
+
+/// What begins the block that a counted or plain pointer points to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Header {
+    /// Nothing.
+    Plain,
+    /// The two counts of `Rc` and `Arc`.
+    Counts,
+}
+
+/// One step. Offsets are from the value's first byte.
+#[derive(Clone, Debug)]
+pub(super) enum Op {
+    /// A pointer that owns one block of a known size.
+    Owner {
+        at: u64,
+        to: FormIx,
+        kind: Kind,
+        named: Named,
+    },
+    /// A reference or raw pointer: anywhere into a block, at least `room` bytes
+    /// before its end.
+    Loose {
+        at: u64,
+        room: u64,
+        kind: Kind,
+        named: Named,
+    },
+    /// A pointer and a length.
+    Slice {
+        at: u64,
+        length: u64,
+        element: u64,
+        /// None for a reference.
+        to: Option<FormIx>,
+        kind: Kind,
+        named: Named,
+    },
+    /// A pointer and a table of methods.
+    Dyn {
+        at: u64,
+        vtable: u64,
+        header: Header,
+        kind: Kind,
+        named: Named,
+        /// What the pointer is called: `Box`, `Rc`, `Arc`.
+        holder: Holder,
+    },
+    Sequence {
+        pointer: u64,
+        capacity: u64,
+        length: u64,
+        to: FormIx,
+        named: Named,
+    },
+    Ring {
+        pointer: u64,
+        capacity: u64,
+        head: u64,
+        length: u64,
+        to: FormIx,
+        named: Named,
+    },
+    Rest {
+        buffer: u64,
+        capacity: u64,
+        from: u64,
+        until: u64,
+        to: FormIx,
+        named: Named,
+    },
+    Table {
+        control: u64,
+        mask: u64,
+        to: FormIx,
+        named: Named,
+    },
+    /// The first node of a tree or list.
+    Node {
+        at: u64,
+        to: FormIx,
+        kind: Kind,
+        named: Named,
+    },
+    /// By the value of a discriminant.
+    Switch {
+        at: u64,
+        size: u64,
+        cases: Box<[(u64, Box<[Op]>)]>,
+        otherwise: Option<Box<[Op]>>,
+    },
+    /// For each element of an array inside the value, or of its first
+    /// elements, as many as the number at `length` says.
+    Repeat {
+        at: u64,
+        stride: u64,
+        count: u64,
+        length: Option<(u64, u64)>,
+        body: Box<[Op]>,
+    },
+    /// If the number at `at` is more than `limit` the first, else the second.
+    Above {
+        at: u64,
+        limit: u64,
+        then: Box<[Op]>,
+        otherwise: Box<[Op]>,
+    },
+    /// What may not be there.
+    Guess { body: Box<[Op]> },
+    /// Bytes of which nothing is known: word by word.
+    Words { at: u64, len: u64 },
+}
+
+/// The pointer type around a `dyn`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Holder {
+    Box,
+    Rc,
+    Arc,
+    /// Not one that owns.
+    None,
+}
+
+impl Holder {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Holder::Box | Holder::None => "Box",
+            Holder::Rc => "Rc",
+            Holder::Arc => "Arc",
+        }
+    }
+}
+
+/// The steps for a value.
+#[derive(Debug, Default)]
+pub(super) struct Program {
+    pub(super) ops: Box<[Op]>,
+    /// Whether some step is named after the field that owns the block.
+    pub(super) after: bool,
+    /// Whether some step has a name of its own.
+    pub(super) always: bool,
+    /// Its size in bytes.
+    pub(super) size: u64,
+}
+
+impl Program {
+    pub(super) fn is_empty(&self) -> bool {
+        self.ops.is_empty()
+    }
+}
+
+/// Where the nodes of a tree keep what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Tree {
+    pub(super) leaf_size: u64,
+    pub(super) inner_size: u64,
+    /// Two bytes.
+    pub(super) length: u64,
+    pub(super) keys: u64,
+    pub(super) key: TypeIx,
+    pub(super) keys_suffix: &'static str,
+    pub(super) values: u64,
+    pub(super) value: TypeIx,
+    pub(super) values_suffix: &'static str,
+    pub(super) edges: u64,
+    pub(super) parent: u64,
+}
+
+/// Where the nodes of a list keep what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct List {
+    pub(super) size: u64,
+    pub(super) next: u64,
+    pub(super) previous: u64,
+    pub(super) element: u64,
+}
+
+/// How a block is filled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Inside {
+    /// One value, `at` bytes in, of a block of `whole` bytes.
+    One {
+        at: u64,
+        whole: u64,
+        header: Header,
+    },
+    /// Values one behind the other from `at` on.
+    Many {
+        at: u64,
+        header: Header,
+    },
+    /// A ring of values.
+    Ring,
+    /// Buckets before control bytes.
+    Table,
+    Tree(Tree),
+    List(List),
+}
+
+/// What a block is called: the whole name of a type, or a holder around one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Title {
+    Type(TypeIx),
+    Of(&'static str, TypeIx),
+    /// A name that only the row of the type table has.
+    Row,
+    /// The same, of a block that is full: a boxed slice.
+    FullRow,
+}
+
+/// What is known of a form before its program is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct FormKey {
+    pub(super) inside: Inside,
+    /// The value or element.
+    pub(super) of: TypeIx,
+    pub(super) split: Split,
+    pub(super) title: Title,
+}
+
+/// What a block is.
+#[derive(Clone, Debug)]
+pub(super) struct Form {
+    pub(super) key: FormKey,
+    /// Bytes of one value or element.
+    pub(super) size: u64,
+    /// The steps for each; made when the first block is met.
+    pub(super) program: Option<Rc<Program>>,
+    /// A tree's values; the keys' steps are in `program`.
+    pub(super) values: Option<Rc<Program>>,
+}
