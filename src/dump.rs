@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use endler_allocator::freeze::{self, Cost, Options};
+use endler_allocator::freeze::{self, Cost, Frozen, Options};
 use endler_reports::resolve::{self, MainBinary};
+use endler_reports::scan::{self, ThreadSpan};
 use endler_snapshot::{Cut, Image, format};
 
 use crate::files::{self, highest, prune, stem, with_ending};
@@ -19,8 +20,15 @@ use crate::{Error, SnapshotInfo};
 pub(crate) struct Done {
     pub(crate) cost: Cost,
     pub(crate) elapsed: Duration,
-    /// Set when there was no memory for names and types.
-    pub(crate) without_types: Option<freeze::Error>,
+    pub(crate) missing: Missing,
+}
+
+/// What there was no memory for, and why.
+pub(crate) enum Missing {
+    Nothing,
+    References(freeze::Error),
+    /// Neither names and types nor references.
+    Types(freeze::Error),
 }
 
 static SEQUENCE: AtomicU32 = AtomicU32::new(0);
@@ -29,8 +37,9 @@ pub(crate) fn next_sequence() -> u32 {
     SEQUENCE.fetch_add(1, Ordering::Relaxed).wrapping_add(1)
 }
 
-/// Freezes and runs `write` on the resolved image; where the copy's memory does
-/// not suffice for that, on the image without names and types.
+/// Freezes and runs `write` on the image with its types and references; where
+/// the copy's memory does not suffice for that, without references, and then
+/// without names and types.
 pub(crate) fn freeze_and(
     keep: Option<i32>,
     sequence: u32,
@@ -42,24 +51,38 @@ pub(crate) fn freeze_and(
         keep,
         ..Options::default()
     };
-    let resolved = freeze::freeze(&options, &mut |image| {
+    let whole = freeze::freeze_with_memory(&options, &mut |image, frozen| {
         resolve_here(image);
+        refer_here(image, frozen);
         write(image)
     });
-    let done = |cost, without_types| Done {
-        cost,
-        elapsed: started.elapsed(),
-        without_types,
+    let without_references = || {
+        freeze::freeze(&options, &mut |image| {
+            resolve_here(image);
+            write(image)
+        })
     };
-    match resolved {
-        Ok(cost) => Ok(done(cost, None)),
-        Err(why @ (freeze::Error::Memory { .. } | freeze::Error::Refused { .. })) => {
-            let bare = freeze::freeze(&options, &mut |image| write(image));
-            bare.map(|cost| done(cost, Some(why)))
-                .map_err(Error::Freeze)
+    let bare = || freeze::freeze(&options, &mut |image| write(image));
+    let mut missing = Missing::Nothing;
+    let mut result = whole;
+    let less: [(_, &dyn Fn() -> _); 2] = [
+        (Missing::References as fn(_) -> _, &without_references),
+        (Missing::Types, &bare),
+    ];
+    for (what, attempt) in less {
+        match result {
+            Err(why @ (freeze::Error::Memory { .. } | freeze::Error::Refused { .. })) => {
+                missing = what(why);
+                result = attempt();
+            }
+            _ => break,
         }
-        Err(why) => Err(Error::Freeze(why)),
     }
+    Ok(Done {
+        cost: result.map_err(Error::Freeze)?,
+        elapsed: started.elapsed(),
+        missing,
+    })
 }
 
 /// Adds types and sites from this process's own binaries. What is missing is
@@ -70,6 +93,22 @@ fn resolve_here(image: &mut Image) {
         ..resolve::Options::default()
     };
     let _ = resolve::resolve(image, &options);
+}
+
+/// Adds which block refers to which, by the frozen memory.
+fn refer_here(image: &mut Image, frozen: &Frozen<'_>) {
+    let options = resolve::Options {
+        main: MainBinary::RunningProcess,
+        ..resolve::Options::default()
+    };
+    let threads = frozen.threads.iter().map(|stack| ThreadSpan {
+        thread: stack.thread,
+        stack_pointer: stack.stack_pointer,
+        stack_end: stack.stack_end,
+        thread_pointer: stack.thread_pointer,
+    });
+    let threads: Vec<ThreadSpan> = threads.collect();
+    scan::refer(image, frozen.memory, &options, &threads);
 }
 
 /// Writes one snapshot file; one of that name is replaced.
@@ -136,7 +175,7 @@ fn line(path: &Path, done: &Done) -> String {
     let Done {
         cost,
         elapsed,
-        without_types,
+        missing,
     } = done;
     let mut line = format!(
         "endler: {} and .endler beside it: {} objects, {} bytes; ",
@@ -152,8 +191,10 @@ fn line(path: &Path, done: &Done) -> String {
         Cut::Racing => line.push_str("no copy could be made, so not of one instant, "),
     }
     line.push_str(&format!("ready after {:.2} s", elapsed.as_secs_f64()));
-    if let Some(why) = without_types {
-        line.push_str(&format!("; without types: {why}"));
+    match missing {
+        Missing::Nothing => {}
+        Missing::References(why) => line.push_str(&format!("; without references: {why}")),
+        Missing::Types(why) => line.push_str(&format!("; without types: {why}")),
     }
     line
 }

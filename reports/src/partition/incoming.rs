@@ -69,6 +69,7 @@ impl<'a> Holders<'a> {
     }
 }
 
+#[cfg(feature = "json")]
 impl Holders<'_> {
     /// The names of a block's holders, sorted.
     pub(crate) fn of(&self, block: usize) -> impl Iterator<Item = &str> {

@@ -30,6 +30,7 @@ pub use stack::RELATION as STACK;
 pub use thread::RELATION as THREAD;
 pub use types::RELATION as TYPE;
 pub use via::RELATION as VIA;
+#[cfg(feature = "json")]
 pub(crate) use via::vias;
 
 /// All relations, in the order of help and reports.
