@@ -1,7 +1,6 @@
 //! Cycles, and for each an edge that closes it.
 
 use super::{Components, EdgeId, Follow, Graph, NodeId};
-use std::ops::Range;
 
 /// All cycles of a graph: one a strongly connected component that has one.
 ///
@@ -24,8 +23,21 @@ pub struct Cycle {
     pub is_held: bool,
     /// Leads back to the entry, as the last edge of a shortest cycle through it.
     pub closing: EdgeId,
-    members: Range<usize>,
-    edges: Range<usize>,
+    members: Part,
+    edges: Part,
+}
+
+/// A part of a column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Part {
+    start: u32,
+    end: u32,
+}
+
+impl Part {
+    fn of(self, column: &[u32]) -> &[u32] {
+        &column[self.start as usize..self.end as usize]
+    }
 }
 
 impl Cycles {
@@ -50,16 +62,16 @@ impl Cycles {
 
     /// The nodes of a cycle's component, rising.
     pub fn members(&self, cycle: &Cycle) -> impl ExactSizeIterator<Item = NodeId> + '_ {
-        self.members[cycle.members.clone()]
+        cycle
+            .members
+            .of(&self.members)
             .iter()
             .map(|&node| NodeId(node))
     }
 
     /// A shortest cycle through the entry, from it and back to it.
     pub fn edges(&self, cycle: &Cycle) -> impl ExactSizeIterator<Item = EdgeId> + '_ {
-        self.edges[cycle.edges.clone()]
-            .iter()
-            .map(|&edge| EdgeId(edge))
+        cycle.edges.of(&self.edges).iter().map(|&edge| EdgeId(edge))
     }
 
     /// Lists the components that have a cycle, with their members; gives each component's place.
@@ -77,7 +89,7 @@ impl Cycles {
         };
         // First the size of a component that is listed, then where its next member goes.
         let mut slots = vec![u32::MAX; count];
-        let mut end = 0usize;
+        let mut end = 0u32;
         for node in 0..graph.nodes() {
             let Some(component) = components.of(NodeId(node)) else {
                 continue;
@@ -90,18 +102,18 @@ impl Cycles {
                     entry: NodeId(node),
                     is_held: false,
                     closing: EdgeId(0),
-                    members: end..end,
-                    edges: 0..0,
+                    members: Part { start: end, end },
+                    edges: Part { start: 0, end: 0 },
                 });
-                end += size as usize;
+                end += size;
             }
         }
         drop(sizes);
-        self.members = vec![0; end];
+        self.members = vec![0; end as usize];
         for node in 0..graph.nodes() {
             if let Some(slot) = slot(components, &slots, node) {
                 let members = &mut self.list[slot].members;
-                self.members[members.end] = node;
+                self.members[members.end as usize] = node;
                 members.end += 1;
             }
         }
@@ -128,7 +140,7 @@ impl Cycles {
         }
         for cycle in &mut self.list {
             // A root that lies on a cycle holds it, although nothing refers to the root.
-            let members = &self.members[cycle.members.clone()];
+            let members = cycle.members.of(&self.members);
             cycle.is_held |= members.last().is_some_and(|&node| node >= graph.blocks());
         }
     }
@@ -184,7 +196,10 @@ impl Cycles {
         self.edges[from..].reverse();
         let cycle = &mut self.list[at];
         cycle.closing = closing;
-        cycle.edges = from..self.edges.len();
+        cycle.edges = Part {
+            start: from as u32,
+            end: self.edges.len() as u32,
+        };
     }
 }
 

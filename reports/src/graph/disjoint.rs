@@ -1,7 +1,6 @@
 //! Every way a node is held: paths that share nothing but their ends.
 
 use super::{Graph, NodeId, Path, Referrers, Start};
-use std::collections::BTreeMap;
 
 /// When to stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,7 +63,9 @@ pub fn ways(
         left: limit.edges,
         then: vec![0; 2 * graph.nodes() as usize],
         seen: Vec::new(),
-        through: BTreeMap::new(),
+        before: vec![0; graph.nodes() as usize],
+        after: vec![0; graph.nodes() as usize],
+        firsts: Vec::new(),
     };
     flow.direct(&mut ways, limit.paths);
     let mut found = ways.paths.len();
@@ -93,14 +94,6 @@ enum Search {
     Exhausted,
 }
 
-/// The neighbours of a node on the path that goes through it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Through {
-    /// None at the path's first inner node.
-    before: Option<u32>,
-    after: u32,
-}
-
 /// A flow in the graph with every inner node cut in two, `in` and `out`, joined by an arc that
 /// carries one path.
 ///
@@ -123,7 +116,13 @@ struct Flow<'a> {
     then: Vec<u32>,
     /// The states that have such a word, as they were found.
     seen: Vec<u32>,
-    through: BTreeMap<u32, Through>,
+    /// A word a node: one plus the node before it on the path that goes through it; 0 if it is
+    /// the first inner node.
+    before: Vec<u32>,
+    /// A word a node: one plus the node behind it; 0 if no path goes through it.
+    after: Vec<u32>,
+    /// Nodes that were the first inner node of a path at some time.
+    firsts: Vec<u32>,
 }
 
 impl Flow<'_> {
@@ -188,15 +187,12 @@ impl Flow<'_> {
             if is_out != inner && self.is_start(node) {
                 return Search::Found(state);
             }
-            let through = self.through.get(&node).copied();
+            let after = self.after[node as usize].checked_sub(1);
             if is_out {
-                match through {
-                    None => self.see(2 * node, state),
-                    Some(through) => self.see(2 * through.after, state),
-                }
+                self.see(2 * after.unwrap_or(node), state);
                 continue;
             }
-            if through.is_some() {
+            if after.is_some() {
                 self.see(2 * node + 1, state);
             }
             let sources = referrers.sources_of(node);
@@ -225,13 +221,11 @@ impl Flow<'_> {
             let (node, next) = (state / 2, then / 2);
             // From an `in` on, what changes is told by the step behind it.
             if state % 2 == 1 && next == node {
-                self.through.remove(&node);
+                self.after[node as usize] = 0;
             } else if state % 2 == 1 {
                 // A start that is no inner node is not noted.
-                if state != at
-                    && let Some(through) = self.through.get_mut(&node)
-                {
-                    through.after = next;
+                if state != at {
+                    self.after[node as usize] = next + 1;
                 }
                 if next != self.target {
                     self.enter(next, (state != at).then_some(node));
@@ -243,20 +237,20 @@ impl Flow<'_> {
 
     /// A path comes into a node; where it goes on, if it was not on one, is told by the next step.
     fn enter(&mut self, node: u32, before: Option<u32>) {
-        let after = self.target;
-        self.through
-            .entry(node)
-            .or_insert(Through { before, after })
-            .before = before;
+        self.before[node as usize] = before.map_or(0, |before| before + 1);
+        if before.is_none() {
+            self.firsts.push(node);
+        }
     }
 
     /// Follows each path from its first inner node.
-    fn collect(&self, ways: &mut Ways) {
-        let firsts = self
-            .through
-            .iter()
-            .filter(|(_, through)| through.before.is_none());
-        for (&first, _) in firsts {
+    fn collect(&mut self, ways: &mut Ways) {
+        self.firsts.sort_unstable();
+        self.firsts.dedup();
+        for &first in &self.firsts {
+            if self.after[first as usize] == 0 || self.before[first as usize] != 0 {
+                continue;
+            }
             let mut nodes = Vec::new();
             if !self.are_starts_inner() {
                 let mut sources = self.referrers.sources_of(first).iter();
@@ -264,8 +258,8 @@ impl Flow<'_> {
             }
             let mut at = first;
             nodes.push(at);
-            while let Some(through) = self.through.get(&at) {
-                at = through.after;
+            while at != self.target {
+                at = self.after[at as usize] - 1;
                 nodes.push(at);
             }
             let edge = |step: &[u32]| {

@@ -40,11 +40,11 @@ impl Dominators {
             order,
             parent,
         } = Walk::new(graph, follow);
-        let mut semi = parent.clone();
-        let joins = Joins::new(graph, follow, &number, &order, &mut semi);
-        let mut forest = semidominators(&joins, &parent, &mut semi);
-        drop(joins);
-        let idom = nearest(parent, &semi, &mut forest);
+        let mut joins = Joins::new(graph, follow, &number);
+        let mut forest = semidominators(&mut joins, &order, &parent);
+        joins.sources = Vec::new();
+        let idom = nearest(parent, &order, &joins.heads, &mut forest);
+        drop((joins, forest));
         // From numbers of the walk to nodes. `number` is read no more and has the right length.
         number.fill(UNREACHABLE);
         for (&node, &dominator) in order.iter().zip(&idom).skip(1) {
@@ -140,6 +140,8 @@ impl Walk {
         walk.order.push(VIRTUAL);
         walk.parent.push(0);
         let mut waiting: Vec<(u32, u32)> = Vec::new();
+        // A waiting node's edges are asked for early, to be in the cache when its turn comes.
+        let mut touched = 0;
         for root in graph.root_nodes() {
             waiting.push((root.0, 0));
             while let Some((node, parent)) = waiting.pop() {
@@ -156,6 +158,7 @@ impl Walk {
                     if graph.is_leaf(target) {
                         walk.visit(target, number);
                     } else {
+                        touched ^= graph.link(graph.out(target).start).target();
                         waiting.push((target, number));
                     }
                 }
@@ -163,6 +166,7 @@ impl Walk {
                 waiting[below..].reverse();
             }
         }
+        std::hint::black_box(touched);
         walk
     }
 
@@ -176,59 +180,74 @@ impl Walk {
     }
 }
 
-/// The edges that lead from a higher number to a lower one, sorted by target.
+/// What the edges into each node say of its semidominator.
 ///
-/// The other edges come from an ancestor: what they say of a semidominator is their source's
-/// number, which needs no list.
+/// An edge from a lower number comes from an ancestor: it says the source's number, of which the
+/// least is kept. An edge from a higher number is a join: its source is listed, for `eval`.
+///
+/// All is in the order of addresses, since edges mostly lead to what lies near; in the order of the
+/// walk each of them would miss the cache (1.1 s instead of 5.6 at 10 M blocks, `graph_speed heap`).
 struct Joins {
-    starts: Vec<u32>,
+    heads: Vec<Head>,
     sources: Vec<u32>,
 }
 
+/// Of a node: where its joins begin (they end where the next node's begin), and the least number
+/// that its semidominator is known to have at most.
+#[derive(Clone, Copy)]
+struct Head {
+    start: u32,
+    semi: u32,
+}
+
 impl Joins {
-    fn new(graph: &Graph, follow: Follow, number: &[u32], order: &[u32], semi: &mut [u32]) -> Self {
-        let mut starts = vec![0u32; order.len() + 1];
-        for (from, &node) in (0u32..).zip(order).skip(1) {
-            if graph.root_index(NodeId(node)).is_some() {
-                semi[from as usize] = 0;
+    fn new(graph: &Graph, follow: Follow, number: &[u32]) -> Self {
+        let nodes = graph.nodes();
+        let none = Head {
+            start: 0,
+            semi: u32::MAX,
+        };
+        // One more, where the last node's joins end, and one that the counts are shifted by.
+        let mut heads = vec![none; nodes as usize + 2];
+        for root in graph.root_nodes() {
+            heads[root.index()].semi = 0;
+        }
+        for node in 0..nodes {
+            let from = number[node as usize];
+            if from == 0 {
+                continue;
             }
             for link in graph.links_of(node) {
                 if !link.is_followed(follow) {
                     continue;
                 }
-                let to = number[link.target() as usize];
+                let target = link.target() as usize;
+                let to = number[target];
                 if from > to {
-                    starts[to as usize + 1] += 1;
-                } else if from < to {
-                    let semi = &mut semi[to as usize];
+                    heads[target + 2].start += 1;
+                } else {
+                    let semi = &mut heads[target].semi;
                     *semi = from.min(*semi);
                 }
             }
         }
-        for at in 1..starts.len() {
-            starts[at] += starts[at - 1];
+        for at in 2..heads.len() {
+            heads[at].start += heads[at - 1].start;
         }
-        let mut sources = vec![0u32; starts[order.len()] as usize];
-        for (from, &node) in (0u32..).zip(order).skip(1) {
+        // heads[node + 1].start is the node's cursor, and ends where the next node's joins begin.
+        let mut sources = vec![0u32; heads[nodes as usize + 1].start as usize];
+        for node in 0..nodes {
+            let from = number[node as usize];
             for link in graph.links_of(node) {
-                if !link.is_followed(follow) {
-                    continue;
-                }
-                let to = number[link.target() as usize];
-                if from > to {
-                    let cursor = &mut starts[to as usize];
+                let target = link.target() as usize;
+                if link.is_followed(follow) && from > number[target] {
+                    let cursor = &mut heads[target + 1].start;
                     sources[*cursor as usize] = from;
                     *cursor += 1;
                 }
             }
         }
-        starts.copy_within(..order.len(), 1);
-        starts[0] = 0;
-        Joins { starts, sources }
-    }
-
-    fn of(&self, to: usize) -> &[u32] {
-        &self.sources[self.starts[to] as usize..self.starts[to + 1] as usize]
+        Joins { heads, sources }
     }
 }
 
@@ -240,24 +259,47 @@ struct Vertex {
     least: u32,
 }
 
+/// So many vertices' words are read ahead of being used, so that their lines come from memory side
+/// by side and not one behind the other (4.6 s instead of 6.5 at 10 M blocks, `graph_speed heap`).
+const AHEAD: usize = 64;
+
 /// Semidominators, last number first. Gives the forest's memory back for the next step.
-fn semidominators(joins: &Joins, parent: &[u32], semi: &mut [u32]) -> Vec<Vertex> {
+fn semidominators(joins: &mut Joins, order: &[u32], parent: &[u32]) -> Vec<Vertex> {
     let mut forest = vec![Vertex::default(); parent.len()];
     let mut path = Vec::new();
-    for at in (1..parent.len()).rev() {
-        let mut least = semi[at];
-        for &source in joins.of(at) {
-            // Nothing is below the virtual root.
-            if least == 0 {
-                break;
-            }
-            least = least.min(eval(&mut forest, &mut path, source, at as u32));
+    let mut heads = [(0u32, 0usize, 0usize, 0u32); AHEAD];
+    let mut end = parent.len();
+    while end > 1 {
+        let begin = end.saturating_sub(AHEAD).max(1);
+        let heads = &mut heads[..end - begin];
+        for (slot, &node) in heads.iter_mut().zip(&order[begin..end]) {
+            let head = joins.heads[node as usize];
+            let next = joins.heads[node as usize + 1].start;
+            *slot = (node, head.start as usize, next as usize, head.semi);
         }
-        semi[at] = least;
-        forest[at] = Vertex {
-            up: parent[at],
-            least,
-        };
+        let mut touched = 0;
+        for &(_, start, next, _) in heads.iter() {
+            for &source in joins.sources[start..next].iter().take(AHEAD) {
+                touched ^= forest[source as usize].up;
+            }
+        }
+        std::hint::black_box(touched);
+        for (at, &(node, start, next, known)) in (begin..end).zip(heads.iter()).rev() {
+            let mut least = known;
+            for &source in &joins.sources[start..next] {
+                // Nothing is below the virtual root.
+                if least == 0 {
+                    break;
+                }
+                least = least.min(eval(&mut forest, &mut path, source, at as u32));
+            }
+            joins.heads[node as usize].semi = least;
+            forest[at] = Vertex {
+                up: parent[at],
+                least,
+            };
+        }
+        end = begin;
     }
     forest
 }
@@ -288,10 +330,10 @@ fn eval(forest: &mut [Vertex], path: &mut Vec<u32>, from: u32, now: u32) -> u32 
 /// So each vertex has a second link, some way up, whose lengths follow the skew binary numbers
 /// (Myers, 1983): any climb takes O(log n). Both words lie in the forest's memory, `up` being the
 /// far link and `least` the depth.
-fn nearest(mut idom: Vec<u32>, semi: &[u32], forest: &mut [Vertex]) -> Vec<u32> {
+fn nearest(mut idom: Vec<u32>, order: &[u32], heads: &[Head], forest: &mut [Vertex]) -> Vec<u32> {
     forest[0] = Vertex::default();
     for at in 1..idom.len() {
-        let limit = semi[at];
+        let limit = heads[order[at] as usize].semi;
         let mut to = idom[at];
         while to > limit {
             let far = forest[to as usize].up;
