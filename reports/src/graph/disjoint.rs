@@ -67,7 +67,9 @@ pub fn ways(
         after: vec![0; graph.nodes() as usize],
         firsts: Vec::new(),
     };
-    flow.direct(&mut ways, limit.paths);
+    if !flow.direct(&mut ways, limit.paths) {
+        return ways;
+    }
     let mut found = ways.paths.len();
     loop {
         match flow.search() {
@@ -134,17 +136,21 @@ impl Flow<'_> {
         node != self.target && self.start.has(self.graph, NodeId(node))
     }
 
-    /// Paths without inner nodes.
-    fn direct(&self, ways: &mut Ways, limit: usize) {
+    /// Paths without inner nodes; whether there was room for all.
+    fn direct(&self, ways: &mut Ways, limit: usize) -> bool {
         let target = NodeId(self.target);
-        if self.start.has(self.graph, target) {
-            ways.paths.push(Path {
-                start: target,
-                edges: Vec::new(),
-            });
+        let mut push = |start, edges| {
+            let has_room = ways.paths.len() < limit;
+            if has_room {
+                ways.paths.push(Path { start, edges });
+            }
+            has_room
+        };
+        if self.start.has(self.graph, target) && !push(target, Vec::new()) {
+            return false;
         }
         if self.are_starts_inner() {
-            return;
+            return true;
         }
         let mut last = None;
         for source in self.referrers.of(target) {
@@ -154,15 +160,12 @@ impl Flow<'_> {
             }
             last = Some(source);
             for edge in self.graph.between(source, target, self.referrers.follow()) {
-                ways.paths.push(Path {
-                    start: source,
-                    edges: vec![edge.id],
-                });
-                if ways.paths.len() >= limit {
-                    return;
+                if !push(source, vec![edge.id]) {
+                    return false;
                 }
             }
         }
+        true
     }
 
     fn see(&mut self, state: u32, then: u32) {

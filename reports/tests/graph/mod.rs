@@ -72,6 +72,21 @@ impl Naive {
         }
     }
 
+    /// Up to `most` blocks with about three strong edges each, and roots with two: where many ways
+    /// lead to a block and get into each other's.
+    pub(crate) fn dense(seed: u64, most: u32) -> Naive {
+        let mut r = Random(seed);
+        let (blocks, roots) = (2 + r.below(most), 1 + r.below(1 + most / 2));
+        let mut edges = Vec::new();
+        for _ in 0..3 * blocks {
+            edges.push((r.below(blocks), r.below(blocks)));
+        }
+        for root in 0..roots {
+            edges.extend((0..2).map(|_| (blocks + root, r.below(blocks))));
+        }
+        Naive::strong(blocks, roots, &edges)
+    }
+
     /// Strong edges only.
     pub(crate) fn strong(blocks: u32, roots: u32, edges: &[(u32, u32)]) -> Naive {
         Naive {
@@ -120,7 +135,12 @@ impl Naive {
     }
 
     /// What is reached from `starts` without `closed`.
-    pub(crate) fn reach(&self, follow: Follow, starts: &[u32], closed: &BTreeSet<u32>) -> BTreeSet<u32> {
+    pub(crate) fn reach(
+        &self,
+        follow: Follow,
+        starts: &[u32],
+        closed: &BTreeSet<u32>,
+    ) -> BTreeSet<u32> {
         let edges = self.followed(follow);
         let open = |node: &u32| !closed.contains(node);
         let mut seen: BTreeSet<u32> = starts.iter().copied().filter(open).collect();
