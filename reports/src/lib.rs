@@ -2,6 +2,7 @@
 //!
 //! * [`load()`] reads a snapshot file.
 //! * [`partition`]: views, that is sets of blocks cut by a relation.
+//! * [`graph`]: who holds what: dominators, retained sizes, paths, leaks.
 //! * [`render`]: Heapy's and trackref's tables, as text.
 //! * [`diff`]: what changed between snapshots, and the sentence on what grew.
 //! * [`json`]: the same views as JSON.
@@ -17,6 +18,7 @@
 pub mod diff;
 mod error;
 pub mod filter;
+pub mod graph;
 #[cfg(feature = "json")]
 pub mod json;
 mod layout;
