@@ -10,6 +10,8 @@
 
 #![allow(missing_docs)]
 
+#[path = "edges/hostile.rs"]
+mod hostile;
 #[path = "edges/outside.rs"]
 mod outside;
 #[path = "edges/programs.rs"]
@@ -85,4 +87,17 @@ fn statics_and_thread_locals_are_roots() {
     };
     let graph = scan(&image, &Own::new(), &options, &[here]);
     outside.check(&image, &graph);
+}
+
+#[test]
+fn memory_is_not_believed() {
+    let programs = programs::all();
+    let blocks = programs.iter().flat_map(|p| p.blocks.iter().cloned());
+    let mut image = recorder::image(&blocks.collect::<Vec<_>>());
+    resolve(&mut image, &Options::default());
+    let here = ThreadSpan {
+        thread_pointer: Some(thread_pointer()),
+        ..ThreadSpan::default()
+    };
+    hostile::check(&image, &here);
 }

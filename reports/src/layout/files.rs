@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use endler_snapshot::Image;
+use endler_snapshot::{DebugLevel, Image};
 
 use crate::resolve::Options;
 use crate::resolve::elf::Elf;
@@ -21,6 +21,12 @@ impl Opened {
         let mut maps = Vec::new();
         for (position, module) in image.modules.iter().enumerate() {
             let is_main = module.path == image.process.exe;
+            // The C library's debug information is large and says nothing here.
+            let levels = image.resolution.as_ref().map(|r| &r.modules);
+            let level = levels.and_then(|l| l.get(position)).map(|m| m.level);
+            if !is_main && level != Some(DebugLevel::Full) {
+                continue;
+            }
             if let Found::File(map, _) = modules::find(module, is_main, options) {
                 maps.push((position, map));
             }
