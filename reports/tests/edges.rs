@@ -25,7 +25,7 @@ use std::time::Instant;
 
 use endler_reports::resolve::{Options, resolve};
 use endler_reports::scan::{ThreadSpan, scan};
-use endler_snapshot::Addr;
+use endler_snapshot::{Addr, Evidence};
 use truth::{Own, Score, compare};
 
 #[global_allocator]
@@ -66,6 +66,11 @@ fn every_field_gets_its_name() {
         sum.guesses += score.guesses;
     }
     println!("{sum:?}");
+    let names = &image.resolution.as_ref().unwrap();
+    for t in &graph.field_types {
+        let row = names.type_of(t.block);
+        println!("{} becomes {}", names.str(row.name), t.name);
+    }
     assert_eq!((sum.wrong, sum.untrue, sum.missing), (0, 0, 0));
 }
 
@@ -100,4 +105,57 @@ fn memory_is_not_believed() {
         ..ThreadSpan::default()
     };
     hostile::check(&image, &here);
+}
+
+#[test]
+fn fields_type_what_stacks_cannot() {
+    let (mut program, expected) = programs::fields();
+    let mut image = recorder::image(&program.blocks);
+    let options = Options::default();
+    resolve(&mut image, &options);
+    let stacks = image.resolution.clone().unwrap();
+    let graph = scan(&image, &Own::new(), &options, &[]);
+    let score = compare(&mut program, &image, &graph);
+    assert_eq!((score.wrong, score.untrue, score.missing), (0, 0, 0));
+    let by_field: Vec<(usize, &str)> = graph
+        .field_types
+        .iter()
+        .map(|t| {
+            assert_eq!(t.evidence, Evidence::Field);
+            let address = image.blocks.addr[t.block.index()].0 as usize;
+            let row = stacks.type_of(t.block);
+            println!("{} becomes {}", stacks.str(row.name), t.name);
+            (address, t.name.as_str())
+        })
+        .collect();
+    let mut wanted = expected.types.clone();
+    wanted.sort();
+    assert_eq!(by_field, wanted);
+    // Where nothing is known, every field tells.
+    let unknown = image.resolution.as_mut().unwrap();
+    let shared = graph
+        .labels
+        .iter()
+        .position(|l| l.ends_with("Fields.shared"))
+        .unwrap();
+    let edge = graph
+        .edges
+        .label
+        .iter()
+        .position(|&l| l as usize == shared)
+        .unwrap();
+    let block = graph.edges.target[edge] as usize;
+    unknown.block_evidence[block] = Evidence::Unknown;
+    unknown.block_type[block] = unknown.block_type[graph.edges.source[edge] as usize];
+    let again = scan(&image, &Own::new(), &options, &[]);
+    let told = again
+        .field_types
+        .iter()
+        .find(|t| t.block.index() == block)
+        .unwrap();
+    assert_eq!(
+        (told.name.as_str(), told.holder.as_str()),
+        ("Arc<[edges::programs::Raw]>", "Arc")
+    );
+    assert_eq!(told.held, "[edges::programs::Raw]");
 }

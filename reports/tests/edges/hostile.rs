@@ -88,7 +88,6 @@ pub(crate) fn check(image: &Image, thread: &ThreadSpan) {
         Mode::Ones,
         Mode::Random,
         Mode::Plausible,
-        Mode::Plausible,
         Mode::Mixed,
     ] {
         let memory = Hostile {
