@@ -37,11 +37,14 @@ impl Opened {
     pub(crate) fn sources(&self, image: &Image) -> Vec<Source<'_>> {
         let mut sources = Vec::new();
         for (module, map) in &self.0 {
-            let bias = image.modules.get(*module).map_or(0, |m| m.bias);
+            let info = image.modules.get(*module);
+            let bias = info.map_or(0, |m| m.bias);
+            let is_main = info.is_some_and(|m| m.path == image.process.exe);
             if let Some(elf) = Elf::parse(map) {
                 let sections = elf.dwarf();
                 sources.push(Source {
                     module: *module,
+                    is_main,
                     bias,
                     elf,
                     sections,
@@ -55,6 +58,8 @@ impl Opened {
 /// A parsed file and its sections.
 pub(crate) struct Source<'m> {
     pub(crate) module: usize,
+    /// Whether it is the executable.
+    pub(crate) is_main: bool,
     /// Runtime address minus file address.
     pub(crate) bias: u64,
     pub(crate) elf: Elf<'m>,
