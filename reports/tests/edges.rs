@@ -10,6 +10,8 @@
 
 #![allow(missing_docs)]
 
+#[path = "edges/hostile.rs"]
+mod hostile;
 #[path = "edges/outside.rs"]
 mod outside;
 #[path = "edges/programs.rs"]
@@ -23,7 +25,7 @@ use std::time::Instant;
 
 use endler_reports::resolve::{Options, resolve};
 use endler_reports::scan::{ThreadSpan, scan};
-use endler_snapshot::Addr;
+use endler_snapshot::{Addr, Evidence};
 use truth::{Own, Score, compare};
 
 #[global_allocator]
@@ -64,6 +66,11 @@ fn every_field_gets_its_name() {
         sum.guesses += score.guesses;
     }
     println!("{sum:?}");
+    let names = &image.resolution.as_ref().unwrap();
+    for t in &graph.field_types {
+        let row = names.type_of(t.block);
+        println!("{} becomes {}", names.str(row.name), t.name);
+    }
     assert_eq!((sum.wrong, sum.untrue, sum.missing), (0, 0, 0));
 }
 
@@ -85,4 +92,70 @@ fn statics_and_thread_locals_are_roots() {
     };
     let graph = scan(&image, &Own::new(), &options, &[here]);
     outside.check(&image, &graph);
+}
+
+#[test]
+fn memory_is_not_believed() {
+    let programs = programs::all();
+    let blocks = programs.iter().flat_map(|p| p.blocks.iter().cloned());
+    let mut image = recorder::image(&blocks.collect::<Vec<_>>());
+    resolve(&mut image, &Options::default());
+    let here = ThreadSpan {
+        thread_pointer: Some(thread_pointer()),
+        ..ThreadSpan::default()
+    };
+    hostile::check(&image, &here);
+}
+
+#[test]
+fn fields_type_what_stacks_cannot() {
+    let (mut program, expected) = programs::fields();
+    let mut image = recorder::image(&program.blocks);
+    let options = Options::default();
+    resolve(&mut image, &options);
+    let stacks = image.resolution.clone().unwrap();
+    let graph = scan(&image, &Own::new(), &options, &[]);
+    let score = compare(&mut program, &image, &graph);
+    assert_eq!((score.wrong, score.untrue, score.missing), (0, 0, 0));
+    let by_field: Vec<(usize, &str)> = graph
+        .field_types
+        .iter()
+        .map(|t| {
+            assert_eq!(t.evidence, Evidence::Field);
+            let address = image.blocks.addr[t.block.index()].0 as usize;
+            let row = stacks.type_of(t.block);
+            println!("{} becomes {}", stacks.str(row.name), t.name);
+            (address, t.name.as_str())
+        })
+        .collect();
+    let mut wanted = expected.types.clone();
+    wanted.sort();
+    assert_eq!(by_field, wanted);
+    // Where nothing is known, every field tells.
+    let unknown = image.resolution.as_mut().unwrap();
+    let shared = graph
+        .labels
+        .iter()
+        .position(|l| l.ends_with("Fields.shared"))
+        .unwrap();
+    let edge = graph
+        .edges
+        .label
+        .iter()
+        .position(|&l| l as usize == shared)
+        .unwrap();
+    let block = graph.edges.target[edge] as usize;
+    unknown.block_evidence[block] = Evidence::Unknown;
+    unknown.block_type[block] = unknown.block_type[graph.edges.source[edge] as usize];
+    let again = scan(&image, &Own::new(), &options, &[]);
+    let told = again
+        .field_types
+        .iter()
+        .find(|t| t.block.index() == block)
+        .unwrap();
+    assert_eq!(
+        (told.name.as_str(), told.holder.as_str()),
+        ("Arc<[edges::programs::Raw]>", "Arc")
+    );
+    assert_eq!(told.held, "[edges::programs::Raw]");
 }

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use endler_snapshot::Image;
+use endler_snapshot::{DebugLevel, Image};
 
 use crate::resolve::Options;
 use crate::resolve::elf::Elf;
@@ -21,6 +21,12 @@ impl Opened {
         let mut maps = Vec::new();
         for (position, module) in image.modules.iter().enumerate() {
             let is_main = module.path == image.process.exe;
+            // The C library's debug information is large and says nothing here.
+            let levels = image.resolution.as_ref().map(|r| &r.modules);
+            let level = levels.and_then(|l| l.get(position)).map(|m| m.level);
+            if !is_main && level != Some(DebugLevel::Full) {
+                continue;
+            }
             if let Found::File(map, _) = modules::find(module, is_main, options) {
                 maps.push((position, map));
             }
@@ -31,11 +37,14 @@ impl Opened {
     pub(crate) fn sources(&self, image: &Image) -> Vec<Source<'_>> {
         let mut sources = Vec::new();
         for (module, map) in &self.0 {
-            let bias = image.modules.get(*module).map_or(0, |m| m.bias);
+            let info = image.modules.get(*module);
+            let bias = info.map_or(0, |m| m.bias);
+            let is_main = info.is_some_and(|m| m.path == image.process.exe);
             if let Some(elf) = Elf::parse(map) {
                 let sections = elf.dwarf();
                 sources.push(Source {
                     module: *module,
+                    is_main,
                     bias,
                     elf,
                     sections,
@@ -49,6 +58,8 @@ impl Opened {
 /// A parsed file and its sections.
 pub(crate) struct Source<'m> {
     pub(crate) module: usize,
+    /// Whether it is the executable.
+    pub(crate) is_main: bool,
     /// Runtime address minus file address.
     pub(crate) bias: u64,
     pub(crate) elf: Elf<'m>,

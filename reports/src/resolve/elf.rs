@@ -70,6 +70,30 @@ impl<'a> Elf<'a> {
         data.decompress().ok()
     }
 
+    /// File address and size in memory of each writable segment.
+    pub(crate) fn writable(&self) -> Vec<(u64, u64)> {
+        let endian = self.0.endian();
+        let headers = self.0.elf_program_headers().iter();
+        headers
+            .filter(|h| h.p_type(endian) == object::elf::PT_LOAD)
+            .filter(|h| h.p_flags(endian).contains(object::elf::PF_W))
+            .map(|h| (h.p_vaddr(endian), h.p_memsz(endian)))
+            .collect()
+    }
+
+    /// Calls `each` with the file address (of thread-locals the offset), size
+    /// and name of every symbol of a kind.
+    pub(crate) fn data(&self, kind: SymbolKind, mut each: impl FnMut(u64, u64, &'a str)) {
+        for symbol in self.0.symbols() {
+            if symbol.kind() == kind
+                && symbol.is_definition()
+                && let Ok(name) = symbol.name()
+            {
+                each(symbol.address(), symbol.size(), name);
+            }
+        }
+    }
+
     /// The segment that each thread has a copy of.
     pub(crate) fn tls(&self) -> Option<TlsSegment> {
         let endian = self.0.endian();

@@ -34,11 +34,14 @@ mod heap;
 mod labels;
 mod nodes;
 mod program;
+mod raw;
 mod refer;
 mod rest;
 mod roots;
 mod rows;
 mod run;
+mod segments;
+mod stacks;
 mod steps;
 mod vtables;
 
@@ -126,7 +129,12 @@ pub fn scan(
     scanner.statics(&statics, &mut roots);
     scanner.thread_locals(&statics, &sources, threads, &mut roots);
     scanner.leaked(resolution, &rows);
-    scanner.stacks(resolution, &rows, threads, &mut roots);
+    scanner.typed_roots.sort_unstable();
+    let typed = std::mem::take(&mut scanner.typed_roots);
+    let mut pieces = segments::statics(image, &sources, &typed);
+    pieces.extend(segments::thread_locals(&sources, threads, &typed));
+    pieces.extend(stacks::pieces(image, memory, &sources, threads));
+    scanner.raw(resolution, &rows, &pieces, &mut roots);
     let by_layout = scanner.left_over(resolution, &rows);
     let Scanner {
         mut book,

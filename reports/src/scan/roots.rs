@@ -1,21 +1,15 @@
-//! What holds blocks from outside the heap: statics, thread-locals, stacks.
+//! What holds blocks from outside the heap and has a type: statics and
+//! thread-locals.
 
-use endler_snapshot::{Addr, Resolution, ThreadId};
+use endler_snapshot::{Addr, ThreadId};
 
 use super::ThreadSpan;
 use super::compile::{Spot, Via};
-use super::edges::{GUESS, Kind};
 use super::labels::NONE;
-use super::program::Inside;
-use super::rows::{Rows, Said};
-use super::run::{Context, Item, Scanner, Source};
-use super::steps::{item, word};
+use super::run::{self, Context, Scanner};
 use crate::layout::containers::Split;
-use crate::layout::files::Source as File;
+use crate::layout::files::Source;
 use crate::layout::index::{Place, Static};
-
-/// How much of a stack is read at once.
-const CHUNK: u64 = 64 << 10;
 
 /// The largest static that is read: a larger one is hostile.
 const MAX_STATIC: u64 = 1 << 30;
@@ -44,14 +38,6 @@ pub struct Root {
     pub address: Addr,
 }
 
-/// A block that a stack points to, and what stands beside the pointer.
-struct Claim {
-    block: u32,
-    label: u32,
-    before: u64,
-    behind: u64,
-}
-
 impl Scanner<'_, '_> {
     /// Scans every static by its type.
     pub(super) fn statics(&mut self, statics: &[Static], roots: &mut Vec<Root>) {
@@ -73,7 +59,7 @@ impl Scanner<'_, '_> {
     pub(super) fn thread_locals(
         &mut self,
         statics: &[Static],
-        files: &[File<'_>],
+        files: &[Source<'_>],
         threads: &[ThreadSpan],
         roots: &mut Vec<Root>,
     ) {
@@ -88,7 +74,7 @@ impl Scanner<'_, '_> {
                 let file = files.get(usize::from(file));
                 // The executable's segment ends at the thread pointer; where
                 // those of libraries lie only the loader knows.
-                let Some(segment) = file.filter(|f| f.module == 0).and_then(|f| f.elf.tls()) else {
+                let Some(segment) = file.filter(|f| f.is_main).and_then(|f| f.elf.tls()) else {
                     continue;
                 };
                 let Some(start) = segment.start(pointer.0) else {
@@ -129,6 +115,10 @@ impl Scanner<'_, '_> {
         thread: Option<ThreadId>,
         roots: &mut Vec<Root>,
     ) {
+        if let Some(size) = self.book.layouts.size(one.of) {
+            let end = address.0.saturating_add(size);
+            self.typed_roots.push((address.0, end));
+        }
         let name = format!("{word} {}", one.path);
         let spot = Spot::new(Via::Always(name.clone()));
         let program = self.book.program(one.of, &spot, Split::All);
@@ -136,7 +126,7 @@ impl Scanner<'_, '_> {
             return;
         }
         let context = Context {
-            source: Source::Root(u32::try_from(roots.len()).unwrap_or(u32::MAX)),
+            source: run::Source::Root(u32::try_from(roots.len()).unwrap_or(u32::MAX)),
             label: NONE,
             always: true,
             guess: 0,
@@ -151,118 +141,5 @@ impl Scanner<'_, '_> {
             scanner.steps(&program.ops, bytes, 0, &context);
         });
         self.drain();
-    }
-
-    /// Scans stacks word by word. A container on a stack owns its block as a
-    /// field would, if the words beside the pointer are those of its header.
-    pub(super) fn stacks(
-        &mut self,
-        resolution: &Resolution,
-        rows: &Rows,
-        threads: &[ThreadSpan],
-        roots: &mut Vec<Root>,
-    ) {
-        let mut claims = Vec::new();
-        for span in threads {
-            let root = u32::try_from(roots.len()).unwrap_or(u32::MAX);
-            let name = "stack".to_owned();
-            let label = self.book.labels.id(&name);
-            roots.push(Root {
-                name,
-                kind: RootKind::Stack,
-                thread: Some(span.thread),
-                address: span.stack_pointer,
-            });
-            let mut seen = std::collections::BTreeSet::new();
-            self.stack_words(span, &mut |scanner, before, address, behind| {
-                let Some(block) = scanner.heap.find(address) else {
-                    return;
-                };
-                if scanner.heap.start(block) == address {
-                    claims.push(Claim {
-                        block,
-                        label,
-                        before,
-                        behind,
-                    });
-                }
-                if seen.insert((block, label)) {
-                    let context = Context {
-                        source: Source::Root(root),
-                        label: NONE,
-                        always: true,
-                        guess: GUESS,
-                    };
-                    scanner.edge(&context, block, label, Kind::Word, GUESS);
-                }
-            });
-        }
-        // Pointers with a header first: those without may be to inner parts.
-        for measured in [true, false] {
-            for claim in &claims {
-                self.claimed(resolution, rows, claim, measured);
-            }
-        }
-    }
-
-    /// Scans the block of a container on a stack, if nothing else owns it.
-    fn claimed(&mut self, resolution: &Resolution, rows: &Rows, claim: &Claim, measured: bool) {
-        if self.first.get(claim.block as usize) != Some(&NONE) {
-            return;
-        }
-        let Said::Form(ix) = self.said(resolution, rows, claim.block) else {
-            return;
-        };
-        let whole = self.heap.size(claim.block);
-        let Some(form) = self.book.get(ix) else {
-            return;
-        };
-        let fits = |capacity: u64, length: u64| {
-            length <= capacity && capacity.checked_mul(form.size) == Some(whole)
-        };
-        let (count, found) = match form.key.inside {
-            // capacity, pointer, length: the order of rustc 1.95.
-            Inside::Many { .. } if fits(claim.before, claim.behind) => (claim.behind, true),
-            Inside::Many { .. } | Inside::Ring => (u64::MAX, false),
-            _ => (1, false),
-        };
-        if found != measured {
-            return;
-        }
-        let guess = if count == u64::MAX { GUESS } else { 0 };
-        self.wait(Item {
-            guess,
-            ..item(claim.block, ix, claim.label, count)
-        });
-        self.drain();
-    }
-
-    /// Calls `each` for every word of a stack, with the words beside it.
-    fn stack_words(&mut self, span: &ThreadSpan, each: &mut dyn FnMut(&mut Self, u64, u64, u64)) {
-        let mut at = span.stack_pointer.0.next_multiple_of(8);
-        let mut before = 0;
-        let mut pending: Option<u64> = None;
-        while at < span.stack_end.0 {
-            let len = CHUNK.min(span.stack_end.0 - at);
-            let mut readable = false;
-            self.with_bytes(at, len, |scanner, bytes| {
-                readable = true;
-                let mut offset = 0;
-                while let Some(behind) = word(bytes, offset) {
-                    if let Some(here) = pending.replace(behind) {
-                        each(scanner, before, here, behind);
-                        before = here;
-                    }
-                    offset += 8;
-                }
-            });
-            if !readable {
-                break;
-            }
-            at = at.saturating_add(len);
-        }
-        if let Some(here) = pending {
-            each(self, before, here, 0);
-        }
     }
 }

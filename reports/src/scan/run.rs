@@ -79,6 +79,8 @@ pub(super) struct Scanner<'s, 'a> {
     /// Blocks that a field borrows whole, by the first such field: its label
     /// and the elements that are there.
     pub(super) lent: BTreeMap<u32, (Label, u64)>,
+    /// Statics and thread-locals whose type is known, by address: from, until.
+    pub(super) typed_roots: Vec<(u64, u64)>,
     pub(super) buffer: Vec<u8>,
 }
 
@@ -104,6 +106,7 @@ impl<'s, 'a> Scanner<'s, 'a> {
             done: vec![false; blocks],
             waiting: Vec::new(),
             lent: BTreeMap::new(),
+            typed_roots: Vec::new(),
             buffer: Vec::new(),
         }
     }

@@ -766,6 +766,55 @@ fn generics() -> Program {
     )
 }
 
+#[derive(Clone)]
+struct Raw {
+    a: u64,
+    b: u64,
+}
+
+struct Cooked {
+    name: [u64; 2],
+}
+
+/// Blocks whose last allocator call does not tell what they are now.
+struct Fields {
+    cooked: Vec<Cooked>,
+    slice: Box<[u64]>,
+    shared: Arc<[Raw]>,
+}
+
+/// The names that fields must give.
+pub(crate) struct Expected {
+    pub(crate) types: Vec<(usize, &'static str)>,
+}
+
+pub(crate) fn fields() -> (Program, Expected) {
+    let mut expected = Expected { types: Vec::new() };
+    let types = &mut expected.types;
+    let program = Program::new(
+        "types by field",
+        || {
+            let raw = vec![Raw { a: 1, b: 2 }; black_box(5)];
+            let cook = |r: Raw| Cooked { name: [r.a, r.b] };
+            let array: Box<[u64]> = Box::new([black_box(7u64); 9]);
+            Fields {
+                cooked: raw.into_iter().map(cook).collect(),
+                slice: array,
+                shared: vec![Raw { a: 1, b: 2 }; black_box(3)].into(),
+            }
+        },
+        |f, p| {
+            let of = |rest: &str| format!("edges::programs::Fields.{rest}");
+            p.holds(at(f), at(f.cooked.as_slice()), &of("cooked"));
+            p.holds(at(f), at(&*f.slice), &of("slice"));
+            p.holds(at(f), at(&*f.shared), &of("shared"));
+            types.push((at(f.cooked.as_slice()), "Vec<edges::programs::Cooked>"));
+            types.push((at(&*f.slice), "Box<[u64]>"));
+        },
+    );
+    (program, expected)
+}
+
 pub(crate) fn all() -> Vec<Program> {
     let mut programs = vec![structs(), tuples(), maps(5), maps(700)];
     programs.extend(counted());

@@ -1,0 +1,169 @@
+//! Memory outside the heap without types, word by word: stacks, and the statics
+//! that debug information does not describe (std's own).
+//!
+//! A container that lies on a stack owns its block as a field would. Where the
+//! words beside the pointer are those of a vector's header, its length is known
+//! too.
+
+use std::collections::BTreeSet;
+
+use endler_snapshot::{Addr, Resolution, ThreadId};
+
+use super::edges::{GUESS, Kind};
+use super::labels::{Label, NONE};
+use super::program::Inside;
+use super::roots::{Root, RootKind};
+use super::rows::{Rows, Said};
+use super::run::{Context, Item, Scanner, Source};
+use super::steps::{item, word};
+
+/// How much is read at once.
+const CHUNK: u64 = 64 << 10;
+
+/// A range of addresses and what it is called.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Piece {
+    pub(super) from: u64,
+    pub(super) until: u64,
+    /// The name of its edges: `stack crawl::run`.
+    pub(super) name: String,
+    pub(super) kind: RootKind,
+    pub(super) thread: Option<ThreadId>,
+}
+
+/// A block that some word points to, and what stands beside that word.
+struct Claim {
+    block: u32,
+    label: Label,
+    before: u64,
+    behind: u64,
+}
+
+impl Scanner<'_, '_> {
+    /// Scans pieces of memory. All frames of one stack are one root.
+    pub(super) fn raw(
+        &mut self,
+        resolution: &Resolution,
+        rows: &Rows,
+        pieces: &[Piece],
+        roots: &mut Vec<Root>,
+    ) {
+        let mut claims = Vec::new();
+        let mut stack: Option<(ThreadId, u32)> = None;
+        for piece in pieces {
+            let mut label: Option<Label> = None;
+            let mut root: Option<u32> = None;
+            if let (RootKind::Stack, Some((thread, at))) = (piece.kind, stack)
+                && piece.thread == Some(thread)
+            {
+                root = Some(at);
+            }
+            let mut seen = BTreeSet::new();
+            self.piece_words(piece, &mut |scanner, before, address, behind| {
+                let Some(block) = scanner.heap.find(address) else {
+                    return;
+                };
+                let label = *label.get_or_insert_with(|| scanner.book.labels.id(&piece.name));
+                let root = *root.get_or_insert_with(|| {
+                    roots.push(Root {
+                        name: match piece.kind {
+                            RootKind::Stack => "stack".to_owned(),
+                            _ => piece.name.clone(),
+                        },
+                        kind: piece.kind,
+                        thread: piece.thread,
+                        address: Addr(piece.from),
+                    });
+                    u32::try_from(roots.len() - 1).unwrap_or(u32::MAX)
+                });
+                if scanner.heap.start(block) == address {
+                    claims.push(Claim {
+                        block,
+                        label,
+                        before,
+                        behind,
+                    });
+                }
+                if seen.insert(block) {
+                    let context = Context {
+                        source: Source::Root(root),
+                        label: NONE,
+                        always: true,
+                        guess: GUESS,
+                    };
+                    scanner.edge(&context, block, label, Kind::Word, GUESS);
+                }
+            });
+            if let (RootKind::Stack, Some(thread), Some(root)) = (piece.kind, piece.thread, root) {
+                stack = Some((thread, root));
+            }
+        }
+        // Pointers with a header first: those without may be to inner parts.
+        for measured in [true, false] {
+            for claim in &claims {
+                self.claimed(resolution, rows, claim, measured);
+            }
+        }
+    }
+
+    /// Scans the block of a container, if nothing else owns it.
+    fn claimed(&mut self, resolution: &Resolution, rows: &Rows, claim: &Claim, measured: bool) {
+        if self.first.get(claim.block as usize) != Some(&NONE) {
+            return;
+        }
+        let Said::Form(ix) = self.said(resolution, rows, claim.block) else {
+            return;
+        };
+        let whole = self.heap.size(claim.block);
+        let Some(form) = self.book.get(ix) else {
+            return;
+        };
+        let fits = |capacity: u64, length: u64| {
+            length <= capacity && capacity.checked_mul(form.size) == Some(whole)
+        };
+        let (count, found) = match form.key.inside {
+            // capacity, pointer, length: the order of rustc 1.95.
+            Inside::Many { .. } if fits(claim.before, claim.behind) => (claim.behind, true),
+            Inside::Many { .. } | Inside::Ring => (u64::MAX, false),
+            _ => (1, false),
+        };
+        if found != measured {
+            return;
+        }
+        let guess = if count == u64::MAX { GUESS } else { 0 };
+        self.wait(Item {
+            guess,
+            ..item(claim.block, ix, claim.label, count)
+        });
+        self.drain();
+    }
+
+    /// Calls `each` for every word of a piece, with the words beside it.
+    fn piece_words(&mut self, piece: &Piece, each: &mut dyn FnMut(&mut Self, u64, u64, u64)) {
+        let mut at = piece.from.next_multiple_of(8);
+        let mut before = 0;
+        let mut pending: Option<u64> = None;
+        while at < piece.until {
+            let len = CHUNK.min(piece.until - at);
+            let mut readable = false;
+            self.with_bytes(at, len, |scanner, bytes| {
+                readable = true;
+                let mut offset = 0;
+                while let Some(behind) = word(bytes, offset) {
+                    if let Some(here) = pending.replace(behind) {
+                        each(scanner, before, here, behind);
+                        before = here;
+                    }
+                    offset += 8;
+                }
+            });
+            if !readable {
+                break;
+            }
+            at = at.saturating_add(len);
+        }
+        if let Some(here) = pending {
+            each(self, before, here, 0);
+        }
+    }
+}
