@@ -231,7 +231,7 @@ mod tests {
         check("String", "write type=GLOB");
         check(
             "typ=String",
-            "there is nothing called 'typ'; there are type holder via referrer site",
+            "there is nothing called 'typ'; there are type holder via referrer path site",
         );
         check("age>=10", "write 10s");
         check("size>big", "write 4096");

@@ -19,6 +19,7 @@ pub mod diff;
 mod error;
 pub mod filter;
 pub mod graph;
+pub mod holding;
 #[cfg(feature = "json")]
 pub mod json;
 mod layout;

@@ -121,14 +121,14 @@ fn errors_point_at_the_place_and_say_what_is_allowed() {
         "
 bytype[0].byvai
           ^^^^^
-there is no byvai; there are bytype byholder byvia byreferrer bysite bystack",
+there is no byvai; there are bytype byholder byvia byreferrer bypath bysite bystack",
     );
     fails(
-        "bytype.retained",
+        "bytype.bytag",
         "
-bytype.retained
-       ^^^^^^^^
-retained is not there yet",
+bytype.bytag
+       ^^^^^
+bytag is not there yet",
     );
     fails(
         "by('type&agee')",

@@ -113,6 +113,39 @@ Partition of a set of 3 objects. Total size = 60 bytes.
 }
 
 #[test]
+fn a_path_begins_at_a_root_and_names_each_field() {
+    check(
+        "bypath",
+        "
+Partition of a set of 7 objects. Total size = 1104 bytes.
+ Index  Count   %     Size   % Cumulative  % Shortest Path
+     0      1  14      500  45       500  45 static crawl::QUEUE → Vec<crawl::Request>
+                                             crawl::Request.meta → Arc<crawl::Response>
+     1      1  14      400  36       900  82 static crawl::CACHE[*] → Arc<crawl::Response>
+     2      1  14       80   7       980  89 static crawl::QUEUE → Vec<crawl::Request>
+     3      1  14       64   6      1044  95 (none)
+     4      1  14       30   3      1074  97 static crawl::QUEUE → Vec<crawl::Request>
+                                             crawl::Request.meta → Arc<crawl::Response>
+                                             crawl::Response.body → String
+     5      1  14       20   2      1094  99 static crawl::CACHE[*] → Arc<crawl::Response>
+                                             crawl::Response.body → String
+     6      1  14       10   1      1104 100 stack crawl::run → String
+",
+    );
+}
+
+#[test]
+fn what_a_set_alone_holds_goes_with_it() {
+    // The first response and its body; the other is in the cache as well.
+    check("bytype[1].retained.size", "610");
+    check("where('type=Arc*').where('size=500').retained.size", "530");
+    check("where('type=Vec*').retained.size", "610");
+    check("where('size=30').dominators.size", "500");
+    check("where('size=400').referrers.bytype.count", "2");
+    check("where('size=80').referents.size", "900");
+}
+
+#[test]
 fn without_references_the_answer_says_why() {
     let image = support::image("80 String");
     let error = query(Heap::new(&image), "bytype[0].byvia").expect_err("no references");

@@ -130,6 +130,12 @@ impl By {
         Ok(By(relations))
     }
 
+    /// The cross product of some relations.
+    #[must_use]
+    pub fn all(relations: &[&'static Relation]) -> By {
+        By(relations.to_vec())
+    }
+
     /// Whether the one relation is `id`, which lists blocks.
     #[must_use]
     pub fn is_id(&self) -> bool {

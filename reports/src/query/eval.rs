@@ -3,10 +3,12 @@
 use super::QueryError;
 use super::parser::{Expr, ExprKind, Step, StepKind, parse};
 use crate::filter::Filter;
+use crate::holding::Holding;
 use crate::partition::{By, Heap, Set, by};
 use crate::render::page::{Page, next};
 use crate::render::{Columns, view};
 use endler_snapshot::Image;
+use std::cell::OnceCell;
 
 /// What a query answers.
 #[derive(Clone, Debug)]
@@ -46,12 +48,13 @@ impl Answer<'_> {
 /// ```
 pub fn query<'a>(heap: Heap<'a>, text: &str) -> Result<Answer<'a>, QueryError> {
     let expr = parse(text)?;
-    Evaluator {
+    let evaluator = Evaluator {
         heap,
         text,
         rows: Rows::Existing,
-    }
-    .expr(&expr)
+        holding: OnceCell::new(),
+    };
+    evaluator.expr(&expr)
 }
 
 /// Finds what is wrong with a query whatever the heap: everything but a row
@@ -62,6 +65,7 @@ pub fn check(text: &str) -> Result<(), QueryError> {
         heap: Heap::new(&image),
         text,
         rows: Rows::Any,
+        holding: OnceCell::new(),
     };
     evaluator.expr(&parse(text)?).map(|_| ())
 }
@@ -70,26 +74,21 @@ pub fn check(text: &str) -> Result<(), QueryError> {
 pub(super) fn allowed() -> String {
     let relations: Vec<&str> = by::ALL.iter().map(|r| r.name).collect();
     format!(
-        "{} by('type&age') where('age>=10s') more all top oldest count size",
+        "{} by('type&age') where('age>=10s') more all top oldest count size \
+         retained dominators referrers referents paths",
         relations.join(" ")
     )
 }
 
-/// Names of the design that need references between blocks.
-const LATER: [&str; 7] = [
-    "bytag",
-    "retained",
-    "paths",
-    "dominators",
-    "referrers",
-    "referents",
-    "dominos",
-];
+/// Names of the design that are not built yet.
+const LATER: [&str; 1] = ["bytag"];
 
 struct Evaluator<'a, 't> {
     heap: Heap<'a>,
     text: &'t str,
     rows: Rows,
+    /// The reference graph, once a step asked for it.
+    holding: OnceCell<Option<Holding<'a>>>,
 }
 
 /// Which row numbers are right.
@@ -169,6 +168,11 @@ impl<'a> Evaluator<'a, '_> {
                 }),
                 "top" => top(set, by),
                 "oldest" => top(oldest(&set), by::ID.into()),
+                "paths" => top(set, self.by(by::PATH.into(), &step.at)?),
+                "retained" | "dominos" => top(self.held(step, |h| h.retained(&set))?, by),
+                "dominators" => top(self.held(step, |h| h.dominators(&set))?, by),
+                "referrers" => top(self.held(step, |h| h.holders(&set))?, by),
+                "referents" => top(self.held(step, |h| h.held(&set))?, by),
                 "count" => Ok(Answer::Number(set.count() as u64)),
                 "size" => Ok(Answer::Number(set.size().0)),
                 name => match by::ALL.iter().find(|r| r.name == name) {
@@ -227,12 +231,29 @@ impl<'a> Evaluator<'a, '_> {
         }
     }
 
+    /// A set that the reference graph gives.
+    fn held(
+        &self,
+        step: &Step,
+        of: impl FnOnce(&Holding<'a>) -> Set<'a>,
+    ) -> Result<Set<'a>, QueryError> {
+        match self.holding.get_or_init(|| Holding::new(self.heap)) {
+            Some(holding) => Ok(of(holding)),
+            None if self.rows == Rows::Any => Ok(self.heap.all()),
+            None => {
+                let StepKind::Name(name) = &step.kind else {
+                    return Ok(self.heap.all());
+                };
+                let message = format!("{name} {}", crate::NO_REFERENCES);
+                Err(self.wrong(step.at.clone(), message))
+            }
+        }
+    }
+
     fn unknown(&self, name: &str, step: &Step) -> QueryError {
         let allowed = allowed();
         let message = if LATER.contains(&name) {
-            format!(
-                "{name} is not there yet: this endler does not record references between blocks. There are {allowed}"
-            )
+            format!("{name} is not there yet. There are {allowed}")
         } else {
             format!("there is no {name}; there are {allowed}")
         };

@@ -21,8 +21,14 @@ pub(crate) enum Command {
     Report(Report),
     /// What changed between two snapshots or more, in the order of time
     Diff(Diff),
-    /// A view by an expression: bytype[0].bysite
+    /// A view by an expression: bytype[0].byvia
     Query(Query),
+    /// What keeps the blocks of a type, by the shortest ways from a root
+    Paths(Paths),
+    /// The oldest block of a type: where it was allocated, and what keeps it
+    Oldest(Oldest),
+    /// What nothing refers to any more, and what piles up
+    Leaks(Leaks),
 }
 
 /// Where debug information lies, for snapshots that were not resolved.
@@ -40,8 +46,8 @@ pub(crate) struct Symbols {
 pub(crate) struct Report {
     /// The snapshot; - is standard input
     pub(crate) snapshot: PathBuf,
-    /// How rows are made: type holder via referrer site stack size age
-    /// thread phase module evidence id, or a product such as 'type&age'; type unless given, site
+    /// How rows are made: type holder via referrer path site stack size
+    /// age thread phase module evidence id, or a product such as 'type&age'; type unless given, site
     /// with --totals
     #[arg(long, value_name = "REL", value_parser = By::parse)]
     pub(crate) by: Option<By>,
@@ -87,10 +93,58 @@ pub(crate) struct Diff {
 pub(crate) struct Query {
     /// The snapshot; - is standard input
     pub(crate) snapshot: PathBuf,
-    /// Such as bytype[0].bysite, bytype[0:3].byage.all, byid.more,
+    /// Such as bytype[0].byvia, bytype[0].byvia[0].bysite,
+    /// bytype[0].retained, bytype[0].paths, bytype[0:3].byage.all, byid.more,
     /// bytype[0] & bythread[1], by('type&age'), where('age>=10s').bysite
     pub(crate) expression: String,
     /// JSON instead of a table
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) symbols: Symbols,
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct Paths {
+    /// The snapshot; - is standard input
+    pub(crate) snapshot: PathBuf,
+    /// A type, in which * is any text, or an address such as 0x7f00c0de
+    #[arg(value_name = "TYPE")]
+    pub(crate) what: String,
+    /// So many rows; 10 unless given, and all of them with --json
+    #[arg(long, value_name = "N")]
+    pub(crate) top: Option<usize>,
+    /// JSON instead of a table
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) symbols: Symbols,
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct Oldest {
+    /// The snapshot; - is standard input
+    pub(crate) snapshot: PathBuf,
+    /// A type, in which * is any text, or an address such as 0x7f00c0de
+    #[arg(value_name = "TYPE")]
+    pub(crate) what: String,
+    /// JSON instead of text
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) symbols: Symbols,
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct Leaks {
+    /// Snapshots of one process, the oldest first; with two or more a block is
+    /// called leaked only if all agree, and what piled up between them is listed
+    #[arg(num_args = 1.., required = true, value_name = "SNAPSHOT")]
+    pub(crate) snapshots: Vec<PathBuf>,
+    /// So many rows; 10 unless given
+    #[arg(long, value_name = "N")]
+    pub(crate) top: Option<usize>,
+    /// JSON instead of tables
     #[arg(long)]
     pub(crate) json: bool,
     #[command(flatten)]

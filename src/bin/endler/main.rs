@@ -4,6 +4,7 @@
 //! 3 unreadable input.
 
 mod args;
+mod held;
 mod input;
 mod run;
 

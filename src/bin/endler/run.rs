@@ -2,6 +2,7 @@
 
 use crate::Failure;
 use crate::args::{Args, Command, Diff, Query, Report};
+use crate::held;
 use crate::input::image;
 use endler_reports::diff::{diff, growth};
 use endler_reports::json;
@@ -22,6 +23,9 @@ pub(crate) fn run(args: &Args, out: &mut dyn Write) -> Result<(), Failure> {
         Command::Report(args) => report(args, out),
         Command::Diff(args) => difference(args, out),
         Command::Query(args) => ask(args, out),
+        Command::Paths(args) => held::paths(args, out),
+        Command::Oldest(args) => held::oldest(args, out),
+        Command::Leaks(args) => held::lost(args, out),
     }
 }
 

@@ -6,6 +6,7 @@ mod evidence;
 mod holder;
 mod id;
 mod module;
+mod path;
 mod phase;
 mod referrer;
 mod site;
@@ -22,6 +23,7 @@ pub use evidence::RELATION as EVIDENCE;
 pub use holder::RELATION as HOLDER;
 pub use id::RELATION as ID;
 pub use module::RELATION as MODULE;
+pub use path::RELATION as PATH;
 pub use phase::RELATION as PHASE;
 pub use referrer::RELATION as REFERRER;
 pub use site::RELATION as SITE;
@@ -34,6 +36,6 @@ pub use via::RELATION as VIA;
 pub(crate) use via::vias;
 
 /// All relations, in the order of help and reports.
-pub const ALL: [&Relation; 13] = [
-    TYPE, HOLDER, VIA, REFERRER, SITE, STACK, SIZE, AGE, THREAD, PHASE, MODULE, EVIDENCE, ID,
+pub const ALL: [&Relation; 14] = [
+    TYPE, HOLDER, VIA, REFERRER, PATH, SITE, STACK, SIZE, AGE, THREAD, PHASE, MODULE, EVIDENCE, ID,
 ];
