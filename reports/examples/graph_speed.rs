@@ -1,7 +1,8 @@
 //! How fast the reference graph is made and asked, and the memory that it takes:
-//! `cargo run --release -p endler-reports --example graph_speed -- [blocks] [shape]`.
+//! `cargo run --release -p endler-reports --example graph_speed -- [blocks] [shape] [threads]`.
 //!
-//! Without arguments it goes through 100 k, 1 M and 10 M blocks and all shapes. Each has about
+//! Without arguments it goes through 100 k, 1 M and 10 M blocks and all shapes (`all`) on one
+//! thread. Each has about
 //! three edges a block. Bytes are counted by this program's own allocator: `peak` is all that was
 //! live at the worst moment of a stage (edges, sizes and what earlier stages keep among it), for
 //! each block; `kept` is what remains when the stage has ended.
@@ -220,7 +221,7 @@ fn stage<T>(name: &str, blocks: u32, make: impl FnOnce() -> T) -> (T, Duration) 
     (made, took)
 }
 
-fn run(n: u32, (name, shape): Shape) {
+fn run(n: u32, (name, shape): Shape, threads: Threads) {
     let mut columns = EdgeColumns::default();
     let mut edges = 0;
     let roots = shape(n, &mut |_, _| edges += 1);
@@ -239,7 +240,7 @@ fn run(n: u32, (name, shape): Shape) {
     let follow = Follow::Retaining;
     let (graph, a) = stage("graph", n, || Graph::new(n, roots, columns));
     let graph = graph.expect("every edge's ends are nodes");
-    let (dominators, b) = stage("dominators", n, || Dominators::new(&graph, follow));
+    let (dominators, b) = stage("dominators", n, || Dominators::on(&graph, follow, threads));
     let (retained, c) = stage("retained", n, || Retained::new(&graph, &dominators, &sizes));
     println!(
         "  these three            {:>8.3} s",
@@ -271,7 +272,7 @@ fn run(n: u32, (name, shape): Shape) {
             .len()
     });
     stage("leaks", n, || Leaks::new(&graph, follow, &sizes).list.len());
-    let (referrers, _) = stage("referrers", n, || Referrers::new(&graph, follow));
+    let (referrers, _) = stage("referrers", n, || Referrers::on(&graph, follow, threads));
     stage("paths to the farthest", n, || {
         let to = [last];
         let paths = ShortestPaths::new(&graph, &referrers, Start::Roots, to, Avoid::default());
@@ -306,11 +307,15 @@ fn main() {
     let blocks = arguments
         .next()
         .map(|n| n.parse().expect("a number of blocks"));
-    let only = arguments.next();
+    let only = arguments.next().filter(|name| name != "all");
+    let threads = match arguments.next().as_deref() {
+        Some("2") => Threads::Two,
+        _ => Threads::One,
+    };
     for n in blocks.map_or(vec![100_000, 1_000_000, 10_000_000], |n| vec![n]) {
         for shape in SHAPES {
             if only.as_ref().is_none_or(|name| name == shape.0) {
-                run(n, shape);
+                run(n, shape, threads);
             }
         }
     }

@@ -231,6 +231,10 @@ fn dominators_are_petgraphs() {
         }
         let expected = simple_fast(&oracle, virtual_root);
         let found = Dominators::new(&graph, Follow::Retaining);
+        assert_eq!(
+            Dominators::on(&graph, Follow::Retaining, Threads::Two),
+            found
+        );
         found.check_invariants();
         for node in 0..naive.nodes() {
             let expected = match expected.immediate_dominator(nodes[node as usize]) {

@@ -51,7 +51,9 @@ mod pattern;
 mod reach;
 mod referrers;
 mod retained;
+mod semi_nca;
 mod set;
+mod threads;
 mod tree;
 
 pub use accumulation::{Accumulation, Descent, HeaviestChild};
@@ -68,4 +70,5 @@ pub use reach::{flood, reachable, retained_set, unreachable};
 pub use referrers::Referrers;
 pub use retained::{Retained, RootShare, RootShares};
 pub use set::NodeSet;
+pub use threads::Threads;
 pub use tree::DominatorTree;
