@@ -42,6 +42,7 @@ mod run;
 mod segments;
 mod stacks;
 mod steps;
+mod unwind;
 mod vtables;
 
 use endler_snapshot::{Addr, Image, Memory, ThreadId};
