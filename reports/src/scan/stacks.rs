@@ -111,6 +111,6 @@ fn function(chain: &[Line], tables: &Tables) -> Option<String> {
             .filter_map(|l| tables.functions.get(l.function))
     };
     let user = functions().find(|f| f.owner == LineOwner::User);
-    let shown = user.or_else(|| functions().last())?.shown;
+    let shown = user.or_else(|| functions().next_back())?.shown;
     Some(tables.strings.get(shown).to_owned())
 }

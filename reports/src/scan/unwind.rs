@@ -1,7 +1,8 @@
 //! Where the frames of a stopped thread stand on its stack.
 //!
-//! Of a thread that waits only the stack pointer is known for certain. So the
-//! walk looks for the first word that can be a return address (it points
+//! Of a thread that waits the stack pointer is known for certain, and where it
+//! runs, but no other register. Where not even that is known, the walk looks for
+//! the first word that can be a return address (it points
 //! behind a call) from which the unwind rules of `.eh_frame` lead on to
 //! another one, and follows them. A frame whose rule needs a register that is
 //! not known ends the chain, and the search goes on above it: the next return
@@ -135,6 +136,20 @@ impl<'a> Unwinder<'a> {
         let mut at = span.stack_pointer.0.next_multiple_of(8);
         // The function whose caller is looked for.
         let mut callee: Option<u64> = None;
+        if let Some(address) = span.instruction_pointer {
+            // As if it had just returned there.
+            let first = Frame {
+                slot: span.stack_pointer.0.wrapping_sub(8),
+                address: address.0,
+            };
+            let chain = self.chain(first, span.stack_end.0);
+            at = chain.frames.last().map_or(at, |f| f.slot.wrapping_add(8));
+            callee = chain.function;
+            frames.extend(chain.frames);
+            if chain.ended {
+                return frames;
+            }
+        }
         while at < span.stack_end.0 && frames.len() < MAX_FRAMES {
             let Some(address) = self.word(at) else {
                 break;
@@ -175,8 +190,8 @@ impl<'a> Unwinder<'a> {
         let mut here = first;
         let mut rbp = None;
         while chain.frames.len() < MAX_FRAMES {
-            let sp = here.slot + 8;
-            let Some(rule) = self.rule(here.address - 1, sp, rbp) else {
+            let sp = here.slot.wrapping_add(8);
+            let Some(rule) = self.rule(here.address.wrapping_sub(1), sp, rbp) else {
                 return chain;
             };
             chain.function = Some(rule.function);
