@@ -18,6 +18,8 @@ mod outside;
 mod programs;
 #[path = "truth/recorder.rs"]
 mod recorder;
+#[path = "edges/stacks.rs"]
+mod stacks;
 #[path = "edges/truth.rs"]
 mod truth;
 
@@ -158,4 +160,9 @@ fn fields_type_what_stacks_cannot() {
         ("Arc<[edges::programs::Raw]>", "Arc")
     );
     assert_eq!(told.held, "[edges::programs::Raw]");
+}
+
+#[test]
+fn a_stack_holds_under_its_functions_name() {
+    stacks::keeper();
 }

@@ -70,6 +70,13 @@ impl<'a> Elf<'a> {
         data.decompress().ok()
     }
 
+    /// File address and bytes of a section that is in the file as it is.
+    pub(crate) fn plain(&self, name: &str) -> Option<(u64, &'a [u8])> {
+        let section = self.0.section_by_name(name)?;
+        let data = section.data().ok().filter(|d| !d.is_empty())?;
+        Some((section.address(), data))
+    }
+
     /// File address and size in memory of each writable segment.
     pub(crate) fn writable(&self) -> Vec<(u64, u64)> {
         let endian = self.0.endian();

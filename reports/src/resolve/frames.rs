@@ -13,27 +13,27 @@ use super::walk::{self, Query};
 
 /// One function of an inline chain, and the line that runs in it.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Line {
-    pub(super) function: FunctionId,
-    pub(super) file: StrId,
-    pub(super) line: u32,
+pub(crate) struct Line {
+    pub(crate) function: FunctionId,
+    pub(crate) file: StrId,
+    pub(crate) line: u32,
 }
 
 /// What all modules of an image share.
-pub(super) struct Tables {
-    pub(super) strings: Strings,
-    pub(super) functions: Functions,
+pub(crate) struct Tables {
+    pub(crate) strings: Strings,
+    pub(crate) functions: Functions,
 }
 
 /// The chains of one module.
-pub(super) struct Chains {
+pub(crate) struct Chains {
     /// For each address, in their order: its functions, innermost first.
-    pub(super) chains: Vec<Vec<Line>>,
-    pub(super) level: DebugLevel,
+    pub(crate) chains: Vec<Vec<Line>>,
+    pub(crate) level: DebugLevel,
 }
 
 /// Looks up the rising file `addresses` of a module.
-pub(super) fn look_up(elf: &Elf<'_>, addresses: &[u64], tables: &mut Tables) -> Chains {
+pub(crate) fn look_up(elf: &Elf<'_>, addresses: &[u64], tables: &mut Tables) -> Chains {
     let sections = elf.dwarf();
     let dwarf = sections.borrow(|section| gimli::EndianSlice::new(section, gimli::LittleEndian));
     let mut trace = Trace {

@@ -12,59 +12,59 @@ use super::typename::TypeName;
 
 /// The position of a function in [`Functions`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct FunctionId(pub(super) u32);
+pub(crate) struct FunctionId(pub(crate) u32);
 
 /// One distinct function, instances of a generic one apart.
 #[derive(Clone, Debug)]
-pub(super) struct Function {
+pub(crate) struct Function {
     /// What tables print.
-    pub(super) shown: StrId,
-    pub(super) krate: StrId,
-    pub(super) owner: LineOwner,
+    pub(crate) shown: StrId,
+    pub(crate) krate: StrId,
+    pub(crate) owner: LineOwner,
     /// Whether it is known to be written in Rust.
-    pub(super) is_rust: bool,
+    pub(crate) is_rust: bool,
     /// Whether it was compiled with debug information.
-    pub(super) has_debug: bool,
+    pub(crate) has_debug: bool,
     /// Whether only its symbol is known: its generic arguments are lost.
-    pub(super) erased: bool,
+    pub(crate) erased: bool,
     /// The module path, without impl blocks, types and enclosing functions:
     /// `alloc::vec`.
-    pub(super) module: String,
+    pub(crate) module: String,
     /// The name of the type around it where that is known: `RawVecInner`.
-    pub(super) around: String,
+    pub(crate) around: String,
     /// The name with its generic arguments, as debug information has it.
-    pub(super) name: String,
+    pub(crate) name: String,
     /// The type whose method it is.
-    pub(super) method_of: Option<SizedName>,
+    pub(crate) method_of: Option<SizedName>,
     /// Its generic types, as far as they are described.
-    pub(super) generics: Vec<SizedName>,
+    pub(crate) generics: Vec<SizedName>,
 }
 
 /// All functions of one resolution.
 #[derive(Default)]
-pub(super) struct Functions {
+pub(crate) struct Functions {
     rows: Vec<Function>,
 }
 
 impl Functions {
-    pub(super) fn add(&mut self, function: Function) -> FunctionId {
+    pub(crate) fn add(&mut self, function: Function) -> FunctionId {
         let id = FunctionId(u32::try_from(self.rows.len()).unwrap_or(u32::MAX));
         self.rows.push(function);
         id
     }
 
-    pub(super) fn get(&self, id: FunctionId) -> Option<&Function> {
+    pub(crate) fn get(&self, id: FunctionId) -> Option<&Function> {
         self.rows.get(id.0 as usize)
     }
 
-    pub(super) fn rows(&self) -> &[Function] {
+    pub(crate) fn rows(&self) -> &[Function] {
         &self.rows
     }
 }
 
 /// Makes a function of what debug information says. `file` is where its code
 /// stands: with line tables alone it is the only trace of the module.
-pub(super) fn from_debug(described: &Described, file: &str, strings: &mut Strings) -> Function {
+pub(crate) fn from_debug(described: &Described, file: &str, strings: &mut Strings) -> Function {
     let mut scopes: Vec<Scope> = described
         .scopes
         .iter()
@@ -123,7 +123,7 @@ struct Scope {
 
 /// Makes a function of a symbol alone. `lines` says whether line tables cover
 /// its code, which was then compiled with debug information.
-pub(super) fn from_symbol(symbol: &str, lines: Lines, strings: &mut Strings) -> Function {
+pub(crate) fn from_symbol(symbol: &str, lines: Lines, strings: &mut Strings) -> Function {
     let demangled = rustc_demangle::try_demangle(symbol);
     let is_rust = demangled.is_ok();
     let name = demangled.map_or_else(|_| symbol.to_owned(), |d| format!("{d:#}"));
@@ -159,7 +159,7 @@ pub(super) fn from_symbol(symbol: &str, lines: Lines, strings: &mut Strings) -> 
 
 /// Whether line tables cover a function's code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Lines {
+pub(crate) enum Lines {
     Known,
     Unknown,
 }

@@ -43,6 +43,7 @@ mod run;
 mod segments;
 mod stacks;
 mod steps;
+mod unwind;
 mod vtables;
 
 use endler_snapshot::{Addr, Image, Memory, ThreadId};
@@ -69,6 +70,9 @@ pub struct ThreadSpan {
     pub thread: ThreadId,
     /// The innermost byte of its stack that is in use.
     pub stack_pointer: Addr,
+    /// The instruction that it stands at, if that is known: then its innermost
+    /// frames are certain.
+    pub instruction_pointer: Option<Addr>,
     /// One past the outermost byte.
     pub stack_end: Addr,
     /// Its thread pointer (`fs` on x86-64), if that is known: behind it lie its

@@ -11,6 +11,7 @@ use endler_snapshot::{Addr, Resolution, ThreadId};
 
 use super::edges::{GUESS, Kind};
 use super::labels::{Label, NONE};
+use super::nodes::{buckets_of, table_size};
 use super::program::Inside;
 use super::roots::{Root, RootKind};
 use super::rows::{Rows, Said};
@@ -34,6 +35,8 @@ pub(super) struct Piece {
 /// A block that some word points to, and what stands beside that word.
 struct Claim {
     block: u32,
+    /// Bytes into the block that the word points to.
+    offset: u64,
     label: Label,
     before: u64,
     behind: u64,
@@ -76,14 +79,13 @@ impl Scanner<'_, '_> {
                     });
                     u32::try_from(roots.len() - 1).unwrap_or(u32::MAX)
                 });
-                if scanner.heap.start(block) == address {
-                    claims.push(Claim {
-                        block,
-                        label,
-                        before,
-                        behind,
-                    });
-                }
+                claims.push(Claim {
+                    block,
+                    offset: address - scanner.heap.start(block),
+                    label,
+                    before,
+                    behind,
+                });
                 if seen.insert(block) {
                     let context = Context {
                         source: Source::Root(root),
@@ -122,6 +124,17 @@ impl Scanner<'_, '_> {
             length <= capacity && capacity.checked_mul(form.size) == Some(whole)
         };
         let (count, found) = match form.key.inside {
+            // The pointer is to the control bytes, the mask stands behind it.
+            Inside::Table => {
+                let table = buckets_of(whole, form.size)
+                    .filter(|b| b - 1 == claim.behind)
+                    .and_then(|buckets| table_size(buckets, form.size));
+                match table {
+                    Some((data, _)) if data == claim.offset => (1, true),
+                    _ => return,
+                }
+            }
+            _ if claim.offset != 0 => return,
             // capacity, pointer, length: the order of rustc 1.95.
             Inside::Many { .. } if fits(claim.before, claim.behind) => (claim.behind, true),
             Inside::Many { .. } | Inside::Ring => (u64::MAX, false),

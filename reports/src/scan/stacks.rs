@@ -1,26 +1,116 @@
-//! The frames of threads' stacks.
+//! Threads' stacks, cut into frames: what lies in one is called after its
+//! function.
+//!
+//! Of an inlined chain the innermost function of the user's counts: that is
+//! whose variable it most likely is.
 
-use endler_snapshot::{Image, Memory};
+use endler_snapshot::{Image, LineOwner, Memory};
 
 use super::ThreadSpan;
 use super::raw::Piece;
 use super::roots::RootKind;
+use super::unwind::{Frame, Unwinder, maps};
 use crate::layout::files::Source;
+use crate::resolve::elf::Elf;
+use crate::resolve::frames::{Line, Tables, look_up};
+use crate::resolve::functions::Functions;
+use crate::resolve::strings::{FixedMap, Strings};
 
+/// The frames of all threads' stacks, each a piece of memory.
 pub(super) fn pieces(
-    _image: &Image,
-    _memory: &dyn Memory,
-    _sources: &[Source<'_>],
+    image: &Image,
+    memory: &dyn Memory,
+    sources: &[Source<'_>],
     threads: &[ThreadSpan],
 ) -> Vec<Piece> {
-    threads
+    if threads.iter().all(|t| t.stack_end <= t.stack_pointer) {
+        return Vec::new();
+    }
+    let maps = maps(image, sources);
+    let parsed: Vec<Option<Elf<'_>>> = maps
         .iter()
-        .map(|span| Piece {
-            from: span.stack_pointer.0,
-            until: span.stack_end.0,
-            name: "stack".to_owned(),
-            kind: RootKind::Stack,
-            thread: Some(span.thread),
+        .map(|m| m.as_deref().and_then(Elf::parse))
+        .collect();
+    let elfs: Vec<Option<&Elf<'_>>> = parsed
+        .iter()
+        .enumerate()
+        .map(|(position, elf)| {
+            let source = sources.iter().find(|s| s.module == position);
+            source.map(|s| &s.elf).or(elf.as_ref())
         })
-        .collect()
+        .collect();
+    let unwinder = Unwinder::new(image, memory, &elfs);
+    let stacks: Vec<Vec<Frame>> = threads.iter().map(|t| unwinder.frames(t)).collect();
+    let names = names(image, &elfs, &stacks);
+    let mut pieces = Vec::new();
+    for (span, frames) in threads.iter().zip(&stacks) {
+        let mut from = span.stack_pointer.0;
+        let mut name = "stack".to_owned();
+        let mut add = |from: u64, until: u64, name: &str| {
+            if from < until {
+                pieces.push(Piece {
+                    from,
+                    until,
+                    name: name.to_owned(),
+                    kind: RootKind::Stack,
+                    thread: Some(span.thread),
+                });
+            }
+        };
+        for frame in frames {
+            // Below a return address lies the function that was called.
+            add(from, frame.slot, &name);
+            from = frame.slot + 8;
+            name = match names.get(&frame.address) {
+                Some(function) => format!("stack {function}"),
+                None => "stack".to_owned(),
+            };
+        }
+        add(from, span.stack_end.0, &name);
+    }
+    pieces
+}
+
+/// The functions that return addresses lie in.
+fn names(image: &Image, elfs: &[Option<&Elf<'_>>], stacks: &[Vec<Frame>]) -> FixedMap<u64, String> {
+    let mut names = FixedMap::default();
+    let mut tables = Tables {
+        strings: Strings::new(),
+        functions: Functions::default(),
+    };
+    let mut all: Vec<u64> = stacks.iter().flatten().map(|f| f.address).collect();
+    all.sort_unstable();
+    all.dedup();
+    for (module, elf) in image.modules.iter().zip(elfs) {
+        let Some(elf) = elf else {
+            continue;
+        };
+        let from = all.partition_point(|&a| a < module.start.0);
+        let to = all.partition_point(|&a| a < module.end.0);
+        let Some(here) = all.get(from..to).filter(|h| !h.is_empty()) else {
+            continue;
+        };
+        let look_ups: Vec<u64> = here
+            .iter()
+            .map(|a| a.wrapping_sub(module.bias).wrapping_sub(1))
+            .collect();
+        let chains = look_up(elf, &look_ups, &mut tables).chains;
+        for (&address, chain) in here.iter().zip(&chains) {
+            if let Some(function) = function(chain, &tables) {
+                names.insert(address, function);
+            }
+        }
+    }
+    names
+}
+
+fn function(chain: &[Line], tables: &Tables) -> Option<String> {
+    let functions = || {
+        chain
+            .iter()
+            .filter_map(|l| tables.functions.get(l.function))
+    };
+    let user = functions().find(|f| f.owner == LineOwner::User);
+    let shown = user.or_else(|| functions().next_back())?.shown;
+    Some(tables.strings.get(shown).to_owned())
 }

@@ -1,0 +1,288 @@
+//! Where the frames of a stopped thread stand on its stack.
+//!
+//! Of a thread that waits the stack pointer is known for certain, and where it
+//! runs, but no other register. Where not even that is known, the walk looks for
+//! the first word that can be a return address (it points
+//! behind a call) from which the unwind rules of `.eh_frame` lead on to
+//! another one, and follows them. A frame whose rule needs a register that is
+//! not known ends the chain, and the search goes on above it: the next return
+//! address must follow a call of the very function that the chain ended in.
+//!
+//! Source: DWARF 5 section 6.4, the x86-64 System V ABI, the LSB's
+//! `.eh_frame_hdr`.
+
+use endler_snapshot::{Addr, Image, Memory, Module};
+use gimli::{
+    BaseAddresses, CfaRule, EhFrame, EhFrameHdr, EndianSlice, LittleEndian, ParsedEhFrameHdr,
+    RegisterRule, UnwindContext, UnwindSection, X86_64,
+};
+
+use super::ThreadSpan;
+use crate::layout::files::Source;
+use crate::resolve::elf::{Elf, Reader};
+use crate::resolve::mapped::Mapped;
+
+/// The most frames of one stack.
+const MAX_FRAMES: usize = 10_000;
+/// Return addresses that a chain must reach one by one to be believed.
+const BELIEVED: usize = 3;
+
+/// A frame: where the return address into it stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Frame {
+    pub(super) slot: u64,
+    pub(super) address: u64,
+}
+
+/// The files of the loaded modules, for those that have one.
+pub(super) fn maps(image: &Image, sources: &[Source<'_>]) -> Vec<Option<Mapped>> {
+    let open = |(position, module): (usize, &Module)| {
+        if module.path.starts_with('[') || sources.iter().any(|s| s.module == position) {
+            return None;
+        }
+        let map = Mapped::open(module.path.as_ref()).ok()?;
+        let same = Elf::parse(&map)?.build_id() == module.build_id.as_slice();
+        same.then_some(map)
+    };
+    image.modules.iter().enumerate().map(open).collect()
+}
+
+/// The unwind rules of one module.
+struct Rules<'a> {
+    module: &'a Module,
+    header: ParsedEhFrameHdr<Reader<'a>>,
+    frames: EhFrame<Reader<'a>>,
+    bases: BaseAddresses,
+}
+
+/// What a rule says about the caller's frame.
+struct Rule {
+    /// First address of the function, at run time.
+    function: u64,
+    cfa: Option<u64>,
+    /// Whether the frame is the thread's first.
+    outermost: bool,
+    rbp: RbpRule,
+}
+
+enum RbpRule {
+    Same,
+    At(i64),
+    Unknown,
+}
+
+/// The unwind rules of all modules.
+pub(super) struct Unwinder<'a> {
+    memory: &'a dyn Memory,
+    modules: Vec<Rules<'a>>,
+}
+
+impl<'a> Unwinder<'a> {
+    pub(super) fn new(
+        image: &'a Image,
+        memory: &'a dyn Memory,
+        elfs: &[Option<&Elf<'a>>],
+    ) -> Unwinder<'a> {
+        let mut modules = Vec::new();
+        for (module, elf) in image.modules.iter().zip(elfs) {
+            modules.extend(elf.and_then(|elf| Rules::new(module, elf)));
+        }
+        Unwinder { memory, modules }
+    }
+
+    fn rule(&self, pc: u64, sp: u64, rbp: Option<u64>) -> Option<Rule> {
+        let at = Addr(pc);
+        let module = self
+            .modules
+            .iter()
+            .find(|m| m.module.start <= at && at < m.module.end)?;
+        module.rule(pc.wrapping_sub(module.module.bias), sp, rbp)
+    }
+
+    fn word(&self, at: u64) -> Option<u64> {
+        let mut bytes = [0; 8];
+        self.memory.read(Addr(at), &mut bytes).ok()?;
+        Some(u64::from_le_bytes(bytes))
+    }
+
+    /// Whether an address follows a call, and if so, of which function where
+    /// the instruction says.
+    fn call_before(&self, address: u64) -> Option<Option<u64>> {
+        let at = Addr(address);
+        let known = |m: &Rules<'_>| m.module.start <= at && at < m.module.end;
+        if !self.modules.iter().any(known) {
+            return None;
+        }
+        let mut code = [0; 7];
+        self.memory
+            .read(Addr(address.checked_sub(7)?), &mut code)
+            .ok()?;
+        // call rel32
+        if let [_, _, 0xe8, rest @ ..] = code {
+            let offset = i64::from(i32::from_le_bytes(rest));
+            return Some(Some(address.wrapping_add_signed(offset)));
+        }
+        // call r/m64: opcode ff /2, two to seven bytes long.
+        let is_call = [0usize, 1, 3, 4, 5].iter().any(|&from| {
+            let part = (code.get(from), code.get(from + 1));
+            matches!(part, (Some(0xff), Some(modrm)) if modrm & 0x38 == 0x10)
+        });
+        is_call.then_some(None)
+    }
+
+    /// The frames of a thread, innermost first.
+    pub(super) fn frames(&self, span: &ThreadSpan) -> Vec<Frame> {
+        let mut frames: Vec<Frame> = Vec::new();
+        let mut at = span.stack_pointer.0.next_multiple_of(8);
+        // The function whose caller is looked for.
+        let mut callee: Option<u64> = None;
+        if let Some(address) = span.instruction_pointer {
+            // As if it had just returned there.
+            let first = Frame {
+                slot: span.stack_pointer.0.wrapping_sub(8),
+                address: address.0,
+            };
+            let chain = self.chain(first, span.stack_end.0);
+            at = chain.frames.last().map_or(at, |f| f.slot.wrapping_add(8));
+            callee = chain.function;
+            frames.extend(chain.frames);
+            if chain.ended {
+                return frames;
+            }
+        }
+        while at < span.stack_end.0 && frames.len() < MAX_FRAMES {
+            let Some(address) = self.word(at) else {
+                break;
+            };
+            let call = self.call_before(address);
+            let fits = match (call, callee) {
+                (None, _) => false,
+                (Some(None), _) | (Some(_), None) => true,
+                (Some(Some(target)), Some(callee)) => target == callee,
+            };
+            if !fits {
+                at += 8;
+                continue;
+            }
+            let chain = self.chain(Frame { slot: at, address }, span.stack_end.0);
+            let sure = callee.is_some() && matches!(call, Some(Some(_)));
+            if chain.frames.len() < BELIEVED && !chain.ended && !sure {
+                at += 8;
+                continue;
+            }
+            at = chain.frames.last().map_or(at, |f| f.slot) + 8;
+            callee = chain.function;
+            frames.extend(chain.frames);
+            if chain.ended {
+                break;
+            }
+        }
+        frames
+    }
+
+    /// Follows the rules from one return address on.
+    fn chain(&self, first: Frame, stack_end: u64) -> Chain {
+        let mut chain = Chain {
+            frames: vec![first],
+            function: None,
+            ended: false,
+        };
+        let mut here = first;
+        let mut rbp = None;
+        while chain.frames.len() < MAX_FRAMES {
+            let sp = here.slot.wrapping_add(8);
+            let Some(rule) = self.rule(here.address.wrapping_sub(1), sp, rbp) else {
+                return chain;
+            };
+            chain.function = Some(rule.function);
+            if rule.outermost {
+                chain.ended = true;
+                return chain;
+            }
+            let Some(cfa) = rule.cfa.filter(|&cfa| cfa > sp && cfa <= stack_end) else {
+                return chain;
+            };
+            rbp = match rule.rbp {
+                RbpRule::Same => rbp,
+                RbpRule::At(offset) => self.word(cfa.wrapping_add_signed(offset)),
+                RbpRule::Unknown => None,
+            };
+            let slot = cfa - 8;
+            match self.word(slot) {
+                Some(0) => {
+                    chain.ended = true;
+                    return chain;
+                }
+                Some(address) if self.call_before(address).is_some() => {
+                    here = Frame { slot, address };
+                    chain.frames.push(here);
+                }
+                _ => return chain,
+            }
+        }
+        chain
+    }
+}
+
+/// Frames that the rules led through.
+struct Chain {
+    frames: Vec<Frame>,
+    /// First address of the last frame's function.
+    function: Option<u64>,
+    /// Whether that is the thread's first.
+    ended: bool,
+}
+
+impl<'a> Rules<'a> {
+    fn new(module: &'a Module, elf: &Elf<'a>) -> Option<Rules<'a>> {
+        let (header_at, header) = elf.plain(".eh_frame_hdr")?;
+        let (frames_at, frames) = elf.plain(".eh_frame")?;
+        let bases = BaseAddresses::default()
+            .set_eh_frame_hdr(header_at)
+            .set_eh_frame(frames_at);
+        let mut frames = EhFrame::from(EndianSlice::new(frames, LittleEndian));
+        frames.set_address_size(8);
+        let header = EhFrameHdr::from(EndianSlice::new(header, LittleEndian))
+            .parse(&bases, 8)
+            .ok()?;
+        Some(Rules {
+            module,
+            header,
+            frames,
+            bases,
+        })
+    }
+
+    /// The rule at a file address.
+    fn rule(&self, pc: u64, sp: u64, rbp: Option<u64>) -> Option<Rule> {
+        let table = self.header.table()?;
+        let fde = table
+            .fde_for_address(&self.frames, &self.bases, pc, EhFrame::cie_from_offset)
+            .ok()?;
+        let mut context = UnwindContext::new();
+        let row = fde
+            .unwind_info_for_address(&self.frames, &self.bases, &mut context, pc)
+            .ok()?;
+        let cfa = match *row.cfa() {
+            CfaRule::RegisterAndOffset { register, offset } => {
+                let base = match register {
+                    X86_64::RSP => Some(sp),
+                    X86_64::RBP => rbp,
+                    _ => None,
+                };
+                base.and_then(|b| b.checked_add_signed(offset))
+            }
+            CfaRule::Expression(_) => None,
+        };
+        Some(Rule {
+            function: fde.initial_address().wrapping_add(self.module.bias),
+            cfa,
+            outermost: matches!(row.register(X86_64::RA), Some(RegisterRule::Undefined)),
+            rbp: match row.register(X86_64::RBP) {
+                None | Some(RegisterRule::SameValue) => RbpRule::Same,
+                Some(RegisterRule::Offset(offset)) => RbpRule::At(offset),
+                _ => RbpRule::Unknown,
+            },
+        })
+    }
+}
