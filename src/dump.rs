@@ -105,6 +105,7 @@ fn refer_here(image: &mut Image, frozen: &Frozen<'_>) {
         thread: stack.thread,
         stack_pointer: stack.stack_pointer,
         stack_end: stack.stack_end,
+        instruction_pointer: stack.instruction_pointer,
         thread_pointer: stack.thread_pointer,
     });
     let threads: Vec<ThreadSpan> = threads.collect();

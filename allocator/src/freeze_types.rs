@@ -62,6 +62,8 @@ pub struct ThreadStack {
     pub stack_pointer: Addr,
     /// One past the outermost byte.
     pub stack_end: Addr,
+    /// Where a thread that waits will go on.
+    pub instruction_pointer: Option<Addr>,
     /// Its thread pointer (the address of its control block), if that is known.
     pub thread_pointer: Option<Addr>,
 }

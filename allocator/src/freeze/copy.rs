@@ -152,7 +152,7 @@ fn in_place(
         return Err(Error::Deadline(options.deadline));
     }
     let memory = OwnMemory::now(Cut::Racing);
-    let frozen = memory::frozen(&RECORDER, &image, &memory);
+    let frozen = memory::frozen(&RECORDER, &image, &memory, &gathered.notes);
     // A panic must not end the profiler's thread.
     match std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| work(&mut image, &frozen))) {
         Ok(result) => result.map_err(Error::Failed)?,
@@ -301,7 +301,7 @@ fn run(
         .bytes
         .store(image.blocks.total_size().0, Ordering::Relaxed);
     let memory = OwnMemory::now(Cut::Atomic);
-    let frozen = memory::frozen(&RECORDER, &image, &memory);
+    let frozen = memory::frozen(&RECORDER, &image, &memory, &gathered.notes);
     let result = work(&mut image, &frozen);
     shared.used.store(copy_arena::used(), Ordering::Relaxed);
     match result {

@@ -13,6 +13,7 @@ use std::cell::Cell;
 
 use endler_snapshot::{Addr, Cut, Image, Memory, ThreadId, Unreadable};
 
+use super::notes::Note;
 use crate::freeze_types::{Frozen, ThreadStack};
 use crate::hook::Recorder;
 use crate::os;
@@ -112,7 +113,12 @@ impl Memory for OwnMemory {
 }
 
 /// The memory of an image's process, and its threads' stacks.
-pub(super) fn frozen<'a>(recorder: &Recorder, image: &Image, memory: &'a OwnMemory) -> Frozen<'a> {
+pub(super) fn frozen<'a>(
+    recorder: &Recorder,
+    image: &Image,
+    memory: &'a OwnMemory,
+    notes: &[Note],
+) -> Frozen<'a> {
     let own = os::thread_id();
     let stacks: Vec<(u32, u64, u64)> = recorder.rows.iter().map(|row| row.stack()).collect();
     let living = (0u16..).zip(&image.threads).filter(|(_, t)| t.alive);
@@ -133,6 +139,10 @@ pub(super) fn frozen<'a>(recorder: &Recorder, image: &Image, memory: &'a OwnMemo
             thread: ThreadId(number),
             stack_pointer: Addr(start),
             stack_end: Addr(end),
+            instruction_pointer: notes
+                .iter()
+                .find(|note| note.tid == thread.tid)
+                .and_then(|note| note.instruction_pointer.map(Addr)),
             thread_pointer: row.map(|(.., block)| Addr(*block)).filter(|b| b.0 != 0),
         })
     });

@@ -21,6 +21,8 @@ pub(super) struct Note {
     pub(super) name: String,
     /// The stack pointer, if the thread was waiting.
     pub(super) stack_pointer: Option<u64>,
+    /// Where it will go on, if it was waiting.
+    pub(super) instruction_pointer: Option<u64>,
     switches: Option<u64>,
 }
 
@@ -38,24 +40,27 @@ pub(super) fn take(own: u32) -> Vec<Note> {
             let call = fs::read_to_string(format!("{path}/syscall")).unwrap_or_default();
             // A thread that has ended meanwhile is not noted.
             let name = fs::read_to_string(format!("{path}/comm")).ok()?;
+            let waits = waiting(&call);
             Some(Note {
                 tid,
                 name: name.trim_end_matches('\n').to_owned(),
-                stack_pointer: waiting_stack_pointer(&call),
+                stack_pointer: waits.map(|(sp, _)| sp),
+                instruction_pointer: waits.map(|(_, ip)| ip),
                 switches,
             })
         })
         .collect()
 }
 
-/// The stack pointer in a `syscall` file's line: the last but one field, unless
-/// the thread is running.
-fn waiting_stack_pointer(line: &str) -> Option<u64> {
+/// Stack and instruction pointer in a `syscall` file's line: the last two fields,
+/// unless the thread is running.
+fn waiting(line: &str) -> Option<(u64, u64)> {
     let fields: Vec<&str> = line.split_ascii_whitespace().collect();
-    let [.., sp, _pc] = fields.as_slice() else {
+    let [.., sp, ip] = fields.as_slice() else {
         return None;
     };
-    u64::from_str_radix(sp.strip_prefix("0x")?, 16).ok()
+    let number = |hex: &str| u64::from_str_radix(hex.strip_prefix("0x")?, 16).ok();
+    Some((number(sp)?, number(ip)?))
 }
 
 /// How often a thread gave up or lost its processor so far.
@@ -80,6 +85,7 @@ pub(super) fn confirm(notes: &mut [Note], host: u32) {
         let path = format!("/proc/{host}/task/{}", note.tid);
         if note.switches.is_none() || switches(&path) != note.switches {
             note.stack_pointer = None;
+            note.instruction_pointer = None;
         }
     }
 }
@@ -91,13 +97,13 @@ mod tests {
     #[test]
     fn the_syscall_line_gives_the_stack_pointer_of_a_waiting_thread_only() {
         let line = "202 0x7f 0x80 0x0 0x0 0x0 0x0 0x7ffd1000 0x7f00aa\n";
-        assert_eq!(waiting_stack_pointer(line), Some(0x7ffd_1000));
+        assert_eq!(waiting(line), Some((0x7ffd_1000, 0x7f_00aa)));
         assert_eq!(
-            waiting_stack_pointer("-1 0x7ffd1000 0x7f00aa"),
-            Some(0x7ffd_1000)
+            waiting("-1 0x7ffd1000 0x7f00aa"),
+            Some((0x7ffd_1000, 0x7f_00aa))
         );
-        assert_eq!(waiting_stack_pointer("running\n"), None);
-        assert_eq!(waiting_stack_pointer(""), None);
+        assert_eq!(waiting("running\n"), None);
+        assert_eq!(waiting(""), None);
     }
 
     #[test]
