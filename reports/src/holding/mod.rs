@@ -6,9 +6,9 @@
 //! ```
 //!
 //! What *holds* a block ([`Purpose::Retain`]): the fields that own it. A
-//! reference or a raw pointer owns nothing, so it counts only where no owner was
-//! found: a leaked box behind a `&'static`, a container whose layout is not
-//! known. A `Weak` never does.
+//! reference or a raw pointer owns nothing, and a word of memory of unknown layout
+//! may be no pointer: they count only where no owner was found (a leaked box behind
+//! a `&'static`, a container whose layout is not known). A `Weak` never does.
 //!
 //! What can still *reach* a block ([`Purpose::Reach`]): every pointer, as for
 //! LeakSanitizer. Only what none of them reaches is lost.
@@ -58,6 +58,10 @@ fn columns(references: &References, blocks: usize, purpose: Purpose) -> EdgeColu
     }
     let kind = |found: Found, target: usize| match (found, purpose) {
         (Found::Owned, _) => EdgeKind::Strong,
+        // A guess never outranks a field.
+        (Found::Conservative, Purpose::Retain) if owned.get(target) == Some(&true) => {
+            EdgeKind::Weak
+        }
         (Found::Conservative, _) => EdgeKind::Conservative,
         (_, Purpose::Reach) => EdgeKind::Strong,
         (Found::Weak, Purpose::Retain) => EdgeKind::Weak,

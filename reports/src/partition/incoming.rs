@@ -47,6 +47,10 @@ impl<'a> Holders<'a> {
                 set.extend(edges.map(|&edge| items.rank(item_of(references, edge as usize))));
                 set.sort_unstable();
                 set.dedup();
+                // A reference without a name says nothing beside those with one.
+                if set.len() > 1 {
+                    set.retain(|&item| item != items.nameless);
+                }
                 if let [one] = set[..]
                     && let Some(class) = single.get_mut(one as usize)
                 {
@@ -101,6 +105,8 @@ pub(crate) struct Items<'a> {
     names: Vec<Cow<'a, str>>,
     /// The place of each item among `names`.
     rank: Vec<u32>,
+    /// The place of [`NONE`].
+    nameless: u32,
 }
 
 impl<'a> Items<'a> {
@@ -114,7 +120,11 @@ impl<'a> Items<'a> {
         for (at, &class) in (0u32..).zip(&order) {
             place[class as usize] = at;
         }
+        let nameless = order
+            .iter()
+            .position(|&class| names[class as usize] == NONE);
         Items {
+            nameless: nameless.map_or(u32::MAX, |at| at as u32),
             rank: classes.iter().map(|&class| place[class as usize]).collect(),
             names: order
                 .iter()

@@ -33,6 +33,7 @@ mod fields;
 mod heap;
 mod labels;
 mod nodes;
+mod orphans;
 mod program;
 mod raw;
 mod refer;
@@ -140,6 +141,7 @@ pub fn scan(
     pieces.extend(stacks::pieces(image, memory, &sources, threads));
     scanner.raw(resolution, &rows, &pieces, &mut roots);
     let by_layout = scanner.left_over(resolution, &rows);
+    scanner.orphans(&by_layout, &typed, &mut roots);
     let Scanner {
         mut book,
         fields,
