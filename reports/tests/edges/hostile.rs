@@ -64,7 +64,7 @@ impl Memory for Hostile<'_> {
         }
         if matches!(self.mode, Mode::Plausible | Mode::Mixed) {
             for word in into.chunks_exact_mut(8) {
-                if matches!(self.mode, Mode::Plausible) || self.next() % 8 == 0 {
+                if matches!(self.mode, Mode::Plausible) || self.next().is_multiple_of(8) {
                     word.copy_from_slice(&self.plausible().to_le_bytes());
                 }
             }
