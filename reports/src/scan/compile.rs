@@ -10,7 +10,7 @@ use super::edges::Kind;
 use super::program::{FormKey, Header, Holder, Inside, Named, Op, Program, Title};
 use crate::layout::containers::{self, Split};
 use crate::layout::places::Fat;
-use crate::layout::{Data, Field, Shape, TypeIx, Variant, Way};
+use crate::layout::{Data, Field, Shape, TypeIx, Way};
 use crate::resolve::owner;
 
 /// The deepest nesting inside one value that is followed.
@@ -62,14 +62,14 @@ impl Spot {
     }
 
     /// One step further in.
-    fn inner(&self) -> Spot {
+    pub(super) fn inner(&self) -> Spot {
         Spot {
             depth: self.depth + 1,
             ..self.clone()
         }
     }
 
-    fn with(&self, suffix: &str) -> Spot {
+    pub(super) fn with(&self, suffix: &str) -> Spot {
         Spot {
             via: self.via.with(suffix),
             ..self.inner()
@@ -176,7 +176,7 @@ impl Book<'_> {
         }
     }
 
-    fn body(&mut self, of: TypeIx, at: u64, spot: &Spot) -> Box<[Op]> {
+    pub(super) fn body(&mut self, of: TypeIx, at: u64, spot: &Spot) -> Box<[Op]> {
         let mut ops = Vec::new();
         self.value(of, at, spot, &mut ops);
         ops.into()
@@ -184,7 +184,7 @@ impl Book<'_> {
 
     /// The spot inside a struct, enum or union, and whether it is one of the
     /// user's: then its fields have names.
-    fn enter(&mut self, of: TypeIx, data: &Data, spot: &Spot) -> (Spot, bool) {
+    pub(super) fn enter(&mut self, of: TypeIx, data: &Data, spot: &Spot) -> (Spot, bool) {
         let path = self.layouts.path(of);
         if data.name.starts_with(['(', '&', '*', '[']) || !path.contains("::") {
             return (spot.inner(), false);
@@ -243,143 +243,6 @@ impl Book<'_> {
         }
     }
 
-    #[allow(clippy::too_many_arguments, reason = "the parts of one shape")]
-    fn enumeration(
-        &mut self,
-        of: TypeIx,
-        data: &Data,
-        discriminant: Option<(u64, u64)>,
-        variants: &[Variant],
-        at: u64,
-        spot: &Spot,
-        ops: &mut Vec<Op>,
-    ) {
-        let (inner, owned) = self.enter(of, data, spot);
-        let is_state = ["{async_", "{gen_", "{coroutine"]
-            .iter()
-            .any(|p| data.name.starts_with(p));
-        let mut cases = Vec::new();
-        let mut otherwise = None;
-        for variant in variants {
-            let mut body = Vec::new();
-            let base = at.saturating_add(variant.fields.offset);
-            if is_state {
-                self.state(data, variants, variant, base, &inner, &mut body);
-            } else {
-                let inner = if owned {
-                    inner.with(&format!("::{}", variant.fields.name))
-                } else {
-                    inner.clone()
-                };
-                self.variant(variant, base, &inner, owned, &mut body);
-            }
-            match variant.value {
-                Some(value) => cases.push((value, body.into())),
-                None => otherwise = Some(body.into()),
-            }
-        }
-        match discriminant {
-            Some((offset, size)) => {
-                let holds = |ops: &[Op]| !ops.is_empty();
-                if cases.iter().any(|(_, ops): &(u64, Box<[Op]>)| holds(ops))
-                    || otherwise.as_deref().is_some_and(holds)
-                {
-                    ops.push(Op::Switch {
-                        at: at.saturating_add(offset),
-                        size,
-                        cases: cases.into(),
-                        otherwise,
-                    });
-                }
-            }
-            // With one variant there is nothing to tell apart.
-            None if variants.len() == 1 => {
-                let only = otherwise.or_else(|| cases.pop().map(|(_, ops)| ops));
-                ops.extend(only.unwrap_or_default());
-            }
-            None if variants.is_empty() => {}
-            None => ops.push(Op::Words {
-                at,
-                len: data.size.unwrap_or(0),
-            }),
-        }
-    }
-
-    /// The fields of one variant.
-    fn variant(
-        &mut self,
-        variant: &Variant,
-        base: u64,
-        spot: &Spot,
-        owned: bool,
-        ops: &mut Vec<Op>,
-    ) {
-        let fields = self.layouts.data(variant.fields.of);
-        let Shape::Struct(fields) = &fields.shape else {
-            return;
-        };
-        for field in fields {
-            let at = base.saturating_add(field.offset);
-            if owned {
-                self.value(field.of, at, &spot.with(&field_name(&field.name)), ops);
-            } else {
-                self.value(field.of, at, spot, ops);
-            }
-        }
-    }
-
-    /// The variables of one state of an async function.
-    fn state(
-        &mut self,
-        data: &Data,
-        variants: &[Variant],
-        variant: &Variant,
-        base: u64,
-        spot: &Spot,
-        ops: &mut Vec<Op>,
-    ) {
-        let inside = self.layouts.data(variant.fields.of);
-        let Shape::Struct(fields) = &inside.shape else {
-            return;
-        };
-        let state = &inside.name;
-        if matches!(&**state, "Returned" | "Panicked") {
-            return;
-        }
-        // What was captured stands in every state, but an async function moves
-        // its arguments out of there at its start.
-        let mut captured = Vec::new();
-        if state.starts_with("Suspend") {
-            for other in variants {
-                let first = self.layouts.data(other.fields.of);
-                if let (Shape::Struct(fields), "Unresumed") = (&first.shape, &*first.name) {
-                    captured.extend(fields.iter().map(|f| (f.name.clone(), f.offset)));
-                }
-            }
-        }
-        let mut seen: Vec<(&str, u64)> = Vec::new();
-        for field in fields {
-            if seen.contains(&(&*field.name, field.offset)) {
-                continue;
-            }
-            seen.push((&field.name, field.offset));
-            let name = format!(
-                ".{}",
-                field.name.strip_prefix("_ref__").unwrap_or(&field.name)
-            );
-            let at = base.saturating_add(field.offset);
-            let is_captured = captured
-                .iter()
-                .any(|(n, o)| *n == field.name && *o == field.offset);
-            if !is_captured {
-                self.value(field.of, at, &spot.with(&name), ops);
-            } else if !data.name.starts_with("{async_fn_env") {
-                let body = self.body(field.of, at, &spot.with(&name));
-                ops.push(Op::Guess { body });
-            }
-        }
-    }
-
     /// A thin pointer.
     fn pointer(
         &mut self,
@@ -416,13 +279,13 @@ impl Book<'_> {
             }
             (Way::Reference, _) => ops.push(Op::Loose {
                 at,
-                room: size.unwrap_or(0),
+                to_size: size.unwrap_or(0),
                 kind: Kind::Borrow,
                 named,
             }),
             _ => ops.push(Op::Loose {
                 at,
-                room: 0,
+                to_size: size.unwrap_or(0),
                 kind: Kind::Raw,
                 named,
             }),
@@ -480,7 +343,7 @@ impl Book<'_> {
 }
 
 /// How a field is written behind its owner: tuples by number.
-fn field_name(name: &str) -> String {
+pub(super) fn field_name(name: &str) -> String {
     let number = name
         .strip_prefix("__")
         .filter(|n| n.bytes().all(|b| b.is_ascii_digit()));

@@ -172,7 +172,11 @@ impl Book<'_> {
                 let capacity = self.sized_number_at(of, capacity, at)?;
                 let inside = self.inline(array, start, capacity, spot)?;
                 let (element, count) = self.inner_array(array)?;
-                let to = self.many(element, Split::All, Title::Type(of));
+                let holder = match &*self.layouts.stem(of) {
+                    "smallvec::SmallVec" => "smallvec::SmallVec",
+                    _ => "Vec",
+                };
+                let to = self.many(element, Split::All, Title::Of(holder, element));
                 let heap = Op::Sequence {
                     pointer: self.pointer_at(of, pointer, at)?,
                     capacity: capacity.0,

@@ -46,7 +46,7 @@ impl<'s> Fields<'s> {
         }
     }
 
-    fn row(&self, block: u32) -> Option<u32> {
+    pub(super) fn row(&self, block: u32) -> Option<u32> {
         self.resolution.block_type.get(block as usize).map(|t| t.0)
     }
 

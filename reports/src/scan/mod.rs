@@ -45,6 +45,7 @@ mod segments;
 mod stacks;
 mod steps;
 mod unwind;
+mod variants;
 mod vtables;
 
 use endler_snapshot::{Addr, Image, Memory, ThreadId};
@@ -122,6 +123,7 @@ pub fn scan(
     } = index(&mut layouts, rows.wants());
     let mut book = Book::new(layouts);
     rows.make(&mut book, &found);
+    let waits = rows.waits(&mut book);
     let mut scanner = Scanner::new(
         book,
         Heap::new(&image.blocks),
@@ -129,6 +131,7 @@ pub fn scan(
         Vtables::new(vtables, &image.modules),
         Fields::new(resolution),
     );
+    scanner.waits = waits;
     scanner.typed_blocks(resolution, &rows);
     let mut roots = Vec::new();
     scanner.statics(&statics, &mut roots);

@@ -43,11 +43,11 @@ pub(super) enum Op {
         kind: Kind,
         named: Named,
     },
-    /// A reference or raw pointer: anywhere into a block, at least `room` bytes
-    /// before its end.
+    /// A reference or raw pointer: anywhere into a block, a reference at least
+    /// the size of what it is to before its end.
     Loose {
         at: u64,
-        room: u64,
+        to_size: u64,
         kind: Kind,
         named: Named,
     },

@@ -66,12 +66,15 @@ impl Scanner<'_, '_> {
 
     /// Scans what is only borrowed.
     pub(super) fn leaked(&mut self, resolution: &Resolution, rows: &Rows) {
-        for (block, (label, count)) in std::mem::take(&mut self.lent) {
+        // What is found on the way may be borrowed again.
+        while let Some((block, lent)) = self.lent.pop_first() {
             if self.first.get(block as usize) != Some(&NONE) {
                 continue;
             }
             if let Said::Form(form) = self.said(resolution, rows, block) {
-                self.wait(item(block, form, label, count));
+                for (label, count) in lent {
+                    self.wait(item(block, form, label, count));
+                }
                 self.drain();
             }
         }

@@ -10,6 +10,7 @@ use endler_snapshot::Resolution;
 use super::book::Book;
 use super::nodes::buckets_of;
 use super::program::{FormIx, FormKey, Header, Inside, Title};
+use super::run::uses;
 use crate::layout::TypeIx;
 use crate::layout::containers::Split;
 use crate::layout::index::Want;
@@ -111,7 +112,7 @@ impl Rows {
         );
         match holder {
             "String" | "CString" | "OsString" | "PathBuf" => Some(Plan::Leaf),
-            "bytes::bytes_mut::BytesMut" | "bytes::bytes::Bytes" => None,
+            "bytes::bytes_mut::BytesMut" | "bytes::bytes::Bytes" => Some(Plan::Leaf),
             "Box" | "Rc" | "Arc" if is_text => Some(Plan::Leaf),
             "Box" | "Rc" | "Arc"
                 if name.ends_with("]>") && inside.is_some_and(|h| !is_array(h)) =>
@@ -187,6 +188,21 @@ impl Rows {
                 }
             })
             .collect();
+    }
+
+    /// For each row, whether its blocks contain what is named after their owner.
+    pub(super) fn waits(&self, book: &mut Book<'_>) -> Vec<bool> {
+        let mut waits = Vec::with_capacity(self.forms.len());
+        for candidates in &self.forms {
+            let after = match candidates {
+                Candidates::Forms(forms) => forms
+                    .iter()
+                    .any(|&f| book.ready(f).is_some_and(|form| uses(form).0)),
+                Candidates::Unknown | Candidates::Leaf => false,
+            };
+            waits.push(after);
+        }
+        waits
     }
 
     /// What the row of a block of so many bytes says.

@@ -76,9 +76,12 @@ pub(super) struct Scanner<'s, 'a> {
     /// Whether what has a name of its own in it was scanned.
     pub(super) done: Vec<bool>,
     waiting: Vec<Item>,
-    /// Blocks that a field borrows whole, by the first such field: its label
-    /// and the elements that are there.
-    pub(super) lent: BTreeMap<u32, (Label, u64)>,
+    /// For each row of the type table, whether its blocks contain what is named
+    /// after their owner.
+    pub(super) waits: Vec<bool>,
+    /// Blocks that fields borrow whole: the fields' labels, and the elements that
+    /// are there.
+    pub(super) lent: BTreeMap<u32, Vec<(Label, u64)>>,
     /// Statics and thread-locals whose type is known, by address: from, until.
     pub(super) typed_roots: Vec<(u64, u64)>,
     pub(super) buffer: Vec<u8>,
@@ -105,6 +108,7 @@ impl<'s, 'a> Scanner<'s, 'a> {
             more: FastMap::default(),
             done: vec![false; blocks],
             waiting: Vec::new(),
+            waits: Vec::new(),
             lent: BTreeMap::new(),
             typed_roots: Vec::new(),
             buffer: Vec::new(),
@@ -158,8 +162,18 @@ impl<'s, 'a> Scanner<'s, 'a> {
     /// A field borrows a whole block, from its first byte on: if nothing turns
     /// out to own it, it was leaked, and the field is what keeps it.
     pub(super) fn lend(&mut self, context: &Context, block: u32, label: Label, count: u64) {
-        if context.guess == 0 && self.first.get(block as usize) == Some(&NONE) {
-            self.lent.entry(block).or_insert((label, count));
+        let waits = self
+            .fields
+            .row(block)
+            .and_then(|row| self.waits.get(row as usize));
+        if context.guess == 0
+            && waits == Some(&true)
+            && self.first.get(block as usize) == Some(&NONE)
+        {
+            let lent = self.lent.entry(block).or_default();
+            if lent.len() < MAX_NAMES && !lent.contains(&(label, count)) {
+                lent.push((label, count));
+            }
         }
     }
 

@@ -58,20 +58,16 @@ impl Scanner<'_, '_> {
             }
             Op::Loose {
                 at,
-                room,
+                to_size,
                 kind,
                 named,
             } => {
                 let address = read(*at)?;
                 let block = self.heap.find(address)?;
                 let label = self.name(*named, context)?;
-                let guess = if self.has_room(block, address, *room) {
-                    0
-                } else {
-                    GUESS
-                };
-                self.edge(context, block, label, *kind, guess);
-                if guess == 0 && *room == self.heap.size(block) {
+                let fits = *kind == Kind::Raw || self.has_room(block, address, *to_size);
+                self.edge(context, block, label, *kind, if fits { 0 } else { GUESS });
+                if *to_size == self.heap.size(block) && self.heap.start(block) == address {
                     self.lend(context, block, label, 1);
                 }
             }
