@@ -141,7 +141,7 @@ fn what_a_set_alone_holds_goes_with_it() {
     check("where('type=Arc*').where('size=500').retained.size", "530");
     check("where('type=Vec*').retained.size", "610");
     check("where('size=30').dominators.size", "500");
-    check("where('size=400').referrers.bytype.count", "2");
+    check("where('size=400').referrers.bytype.count", "1");
     check("where('size=80').referents.size", "900");
 }
 
