@@ -152,7 +152,7 @@ impl Book<'_> {
                 variants,
             } => self.enumeration(of, &data, *discriminant, variants, at, spot, ops),
             Shape::Union(fields) => {
-                let (spot, owned) = self.enter(of, &data, spot);
+                let (spot, owned) = self.enter(of, spot);
                 for field in fields {
                     let name = if owned {
                         field_name(&field.name)
@@ -184,13 +184,8 @@ impl Book<'_> {
 
     /// The spot inside a struct, enum or union, and whether it is one of the
     /// user's: then its fields have names.
-    pub(super) fn enter(&mut self, of: TypeIx, data: &Data, spot: &Spot) -> (Spot, bool) {
-        let path = self.layouts.path(of);
-        if data.name.starts_with(['(', '&', '*', '[']) || !path.contains("::") {
-            return (spot.inner(), false);
-        }
-        let krate = path.split("::").next().unwrap_or_default();
-        if owner::of(krate, "", true) == endler_snapshot::LineOwner::User {
+    pub(super) fn enter(&mut self, of: TypeIx, spot: &Spot) -> (Spot, bool) {
+        if self.is_users(of) {
             let name = self.layouts.shown(of);
             return (spot.owner(&name), true);
         }
@@ -200,6 +195,15 @@ impl Book<'_> {
             inner.holder = Some(of);
         }
         (inner, false)
+    }
+
+    /// Whether a type is the user's or a dependency's, and no container.
+    fn is_users(&mut self, of: TypeIx) -> bool {
+        let path = self.layouts.path(of);
+        let krate = path.split("::").next().unwrap_or_default();
+        krate.len() < path.len()
+            && !path.starts_with(['(', '&', '*', '['])
+            && owner::of(krate, "", true) == endler_snapshot::LineOwner::User
     }
 
     fn structure(
@@ -215,7 +219,7 @@ impl Book<'_> {
             return;
         }
         let stem = self.layouts.stem(of);
-        let (inner, owned) = self.enter(of, data, spot);
+        let (inner, owned) = self.enter(of, spot);
         if !owned && let Some(container) = containers::container_of(&stem) {
             if self.container(of, container, at, &inner, ops).is_none() {
                 let len = data.size.unwrap_or(0);
@@ -280,12 +284,14 @@ impl Book<'_> {
             (Way::Reference, _) => ops.push(Op::Loose {
                 at,
                 to_size: size.unwrap_or(0),
+                lends: !self.is_users(to),
                 kind: Kind::Borrow,
                 named,
             }),
             _ => ops.push(Op::Loose {
                 at,
                 to_size: size.unwrap_or(0),
+                lends: !self.is_users(to),
                 kind: Kind::Raw,
                 named,
             }),

@@ -16,6 +16,8 @@ use endler_snapshot::Blocks;
 const PAGE: u32 = 8;
 /// Pages without a block that are worth a gap between two runs.
 const GAP: u64 = 64;
+/// Blocks looked at at once. Chosen with `scan_speed`.
+const WINDOW: usize = 8;
 /// The most pages of one block that stand in the table.
 const MAX_PAGES: u64 = 1 << 16;
 
@@ -111,9 +113,23 @@ impl<'i> Heap<'i> {
         };
         // `from` may be preceded by a block that reaches into this page.
         let begin = from.saturating_sub(1) as usize;
-        let candidates = self.blocks.addr.get(begin..to as usize)?;
-        let behind = candidates.partition_point(|a| a.0 <= address);
-        let row = begin + behind.checked_sub(1)?;
+        let row = match self.blocks.addr.get(begin..)?.first_chunk::<WINDOW>() {
+            // Nearly always the block is among the next few: as many steps for
+            // every address, so that the processor never guesses wrong and looks
+            // up several at once.
+            Some([first, next @ .., last]) if last.0 > address => {
+                let before = next.iter().filter(|a| a.0 <= address).count();
+                if first.0 > address {
+                    return None;
+                }
+                begin + before
+            }
+            _ => {
+                let candidates = self.blocks.addr.get(begin..to as usize)?;
+                let behind = candidates.partition_point(|a| a.0 <= address);
+                begin + behind.checked_sub(1)?
+            }
+        };
         let within = address - self.blocks.addr.get(row)?.0;
         let row32 = u32::try_from(row).ok()?;
         // Most pointers are to a first byte: that spares a look at the size,

@@ -48,6 +48,8 @@ pub(super) enum Op {
     Loose {
         at: u64,
         to_size: u64,
+        /// Whether what it is to may contain what is named after its owner.
+        lends: bool,
         kind: Kind,
         named: Named,
     },

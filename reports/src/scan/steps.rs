@@ -59,6 +59,7 @@ impl Scanner<'_, '_> {
             Op::Loose {
                 at,
                 to_size,
+                lends,
                 kind,
                 named,
             } => {
@@ -67,7 +68,10 @@ impl Scanner<'_, '_> {
                 let label = self.name(*named, context)?;
                 let fits = *kind == Kind::Raw || self.has_room(block, address, *to_size);
                 self.edge(context, block, label, *kind, if fits { 0 } else { GUESS });
-                if *to_size == self.heap.size(block) && self.heap.start(block) == address {
+                let whole = |heap: &super::heap::Heap<'_>| {
+                    heap.start(block) == address && heap.size(block) == *to_size
+                };
+                if *lends && whole(&self.heap) {
                     self.lend(context, block, label, 1);
                 }
             }

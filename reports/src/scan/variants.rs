@@ -18,7 +18,7 @@ impl Book<'_> {
         spot: &Spot,
         ops: &mut Vec<Op>,
     ) {
-        let (inner, owned) = self.enter(of, data, spot);
+        let (inner, owned) = self.enter(of, spot);
         let is_state = ["{async_", "{gen_", "{coroutine"]
             .iter()
             .any(|p| data.name.starts_with(p));
