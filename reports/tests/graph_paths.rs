@@ -426,6 +426,41 @@ fn ways_are_as_many_as_petgraphs_flow() {
     assert!(most > 4, "some blocks are held in many ways: {most}");
 }
 
+/// The shortest path is taken first and has to be taken back over two nodes, 1 and 2: the second
+/// path comes into 2 and the first leaves 0 another way.
+#[test]
+fn a_way_is_given_up_over_several_nodes() {
+    let (target, first, second) = (9, 10, 11);
+    let edges = [
+        (first, 0),
+        (0, 1),
+        (1, 2),
+        (2, target),
+        (0, 3),
+        (3, 4),
+        (4, 5),
+        (5, target),
+        (second, 6),
+        (6, 7),
+        (7, 8),
+        (8, 2),
+    ];
+    let graph = Naive::strong(10, 2, &edges).graph();
+    let referrers = Referrers::new(&graph, Follow::Retaining);
+    let find = |paths| {
+        let limit = WaysLimit {
+            paths,
+            ..WaysLimit::default()
+        };
+        let found = ways(&graph, &referrers, Start::Roots, NodeId(target), limit);
+        let nodes = |path: &Path| path.nodes(&graph).map(|node| node.0).collect();
+        found.paths.iter().map(nodes).collect::<Vec<Vec<u32>>>()
+    };
+    assert_eq!(find(1), [[first, 0, 1, 2, target]]);
+    let both = [[first, 0, 3, 4, 5, target], [second, 6, 7, 8, 2, target]];
+    assert_eq!(find(10), both);
+}
+
 #[test]
 fn work_for_ways_is_bounded() {
     let edges: Vec<(u32, u32)> = (0..1000).flat_map(|i| [(1001, i), (i, 1000)]).collect();

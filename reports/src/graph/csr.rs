@@ -49,7 +49,7 @@ impl Link {
 ///  links    ┌──┬──┬──┬─ ─┬──┐   e words: kind and target
 ///  labels   └──┴──┴──┴─ ─┴──┘   e words
 /// ```
-/// offsets[0] = 0, offsets rise, offsets[nodes] = edges; every target < nodes; blocks ≤ nodes.
+/// `offsets[0] = 0`, offsets rise, `offsets[nodes] = edges`; every target < nodes; blocks ≤ nodes.
 /// Edges of one source stand in the order in which they were given; parallel edges and edges to
 /// oneself are kept.
 ///

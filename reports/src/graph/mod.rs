@@ -18,19 +18,23 @@
 //! [`Follow::Strong`]. A root that nothing refers to is alive by itself; the *virtual root* stands
 //! above all roots and is no node.
 //!
-//! With n nodes and e edges, figures in bytes a node at e = 3n (ARCHITECTURE.md says which program
-//! measured the times):
+//! With n nodes and e edges, figures in bytes a node at e = 3n (`examples/graph_speed.rs` measures
+//! them, and the times):
 //!
 //! | what | work | kept | while it is made |
 //! |---|---|---|---|
-//! | [`Graph::new`] | n + e | 28 | 44, and 28 more if the edges are not sorted by source |
+//! | [`Graph::new`] | n + e | 28 | 12, and 24 more if the edges are not sorted by source |
 //! | [`Referrers::new`] | n + e | 16 | 0 |
-//! | [`Dominators::new`] | n log n + e α-like, linear in practice | 8 | up to 40 |
+//! | [`Dominators::new`] | e log n at the worst, linear in practice | 8 | 34 to 38 |
 //! | [`Retained::new`] | n | 12 | 0 |
 //! | [`flood`], [`retained_set`] | n + e | 1/8 | 4 |
 //! | [`Components::new`] | n + e | 4 | up to 12 |
-//! | [`ShortestPaths::new`] | what lies at most as far as the nearest root | 8 | 16 |
-//! | [`ways`] | `paths` times n + e, or less by its limit | 0 | up to 16 |
+//! | [`ShortestPaths::new`] | what lies at most as far as the nearest root | 4 to 8 | up to 20 |
+//! | [`ways`] | `paths` times n + e, or less by its limit | 0 | up to 24 |
+//!
+//! Most of the time is spent waiting for memory: columns in pages of 2 MiB take a quarter off. All
+//! questions take the graph by reference and can be asked on several threads; [`Threads`] says where
+//! one of them is itself shared out.
 //!
 //! The algorithm of dominators is semi-NCA (Georgiadis, Werneck, Tarjan, "Finding Dominators in
 //! Practice", ESA 2004), components are Pearce's ("A space-efficient algorithm for finding strongly

@@ -30,7 +30,7 @@ pub(super) fn dominators(graph: &Graph, follow: Follow, threads: Threads) -> (Ve
 
 /// A depth-first walk from the virtual root, which has number 0.
 ///
-/// number[order[i]] = i for i > 0, and 0 for a node that was not reached; parent[i] < i.
+/// `number[order[i]] = i` for i > 0, and 0 for a node that was not reached; `parent[i] < i`.
 struct Walk {
     number: Vec<u32>,
     order: Vec<u32>,
