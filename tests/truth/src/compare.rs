@@ -87,20 +87,21 @@ impl Outcome {
 struct Spelled {
     shown: String,
     now: Vec<String>,
-    call: Option<String>,
+    call: Vec<String>,
 }
 
 impl Spelled {
     fn of(names: &Names) -> Self {
-        let (now, call) = names.spell();
+        let [now, call] = names.spell();
         let mut shown = now.join(" or ");
-        if let Some(call) = &call {
-            shown = format!("{shown}, was {call}");
+        if !call.is_empty() {
+            shown = format!("{shown}, was {}", call.join(" or "));
         }
+        let canonical = |names: &[String]| names.iter().map(|name| canonical(name)).collect();
         Spelled {
             shown,
-            now: now.iter().map(|name| canonical(name)).collect(),
-            call: call.as_deref().map(canonical),
+            now: canonical(&now),
+            call: canonical(&call),
         }
     }
 }
@@ -142,8 +143,13 @@ impl<'a> Given<'a> {
     }
 
     fn is(&self, row: usize, names: &[String]) -> bool {
-        let given = self.canonical.get(self.name(row));
-        given.is_some_and(|given| names.contains(given))
+        let Some(given) = self.canonical.get(self.name(row)) else {
+            return false;
+        };
+        names.iter().any(|name| match name.strip_suffix('*') {
+            Some(start) => given.starts_with(start),
+            None => given == name,
+        })
     }
 
     fn group(&self, row: usize, names: &Spelled) -> Group {
@@ -153,10 +159,9 @@ impl<'a> Given<'a> {
             Some(_) if is_now => Verdict::Right,
             _ => Verdict::Wrong,
         };
-        let was = names.call.as_slice();
         Group {
             verdict,
-            call: verdict == Verdict::Wrong && self.is(row, was),
+            call: verdict == Verdict::Wrong && self.is(row, &names.call),
             expected: names.shown.clone(),
             given: self.name(row).to_owned(),
             evidence: self.evidence(row).map_or("", |e| e.as_str()),

@@ -31,10 +31,10 @@ enum Form {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Names {
     /// What it is; several where the tables' rules leave it open.
-    now: [Option<Name>; 3],
+    now: [Option<Name>; 4],
     /// What it was at the last call of the allocator, if that differs: a block
     /// that changed hands without a call.
-    call: Option<Name>,
+    call: [Option<Name>; 2],
 }
 
 impl Name {
@@ -55,7 +55,7 @@ impl Name {
         Name::with(Form::Task, type_name::<F>())
     }
 
-    /// As the tables would print it.
+    /// As the tables would print it. A `*` at the end stands for anything.
     #[must_use]
     pub const fn written(text: &'static str) -> Self {
         Name::with(Form::Written, text)
@@ -105,21 +105,22 @@ impl Names {
     #[must_use]
     pub fn or(mut self, other: impl Into<Name>) -> Self {
         let free = self.now.iter_mut().find(|name| name.is_none());
-        *free.expect("three names at most") = Some(other.into());
+        *free.expect("four names at most") = Some(other.into());
         self
     }
 
     /// What the block was called at the last call of the allocator.
     #[must_use]
     pub fn was(mut self, call: impl Into<Name>) -> Self {
-        self.call = Some(call.into());
+        let free = self.call.iter_mut().find(|name| name.is_none());
+        *free.expect("two earlier names at most") = Some(call.into());
         self
     }
 
-    /// The names, spelled: those of the block itself, and that of the last call.
-    pub(crate) fn spell(&self) -> (Vec<String>, Option<String>) {
-        let now = self.now.iter().flatten().map(Name::spell).collect();
-        (now, self.call.as_ref().map(Name::spell))
+    /// The names, spelled: those of the block itself, and those of the last call.
+    pub(crate) fn spell(&self) -> [Vec<String>; 2] {
+        let spell = |names: &[Option<Name>]| names.iter().flatten().map(Name::spell).collect();
+        [spell(&self.now), spell(&self.call)]
     }
 }
 
@@ -132,8 +133,8 @@ impl From<&'static str> for Name {
 impl From<Name> for Names {
     fn from(name: Name) -> Self {
         Names {
-            now: [Some(name), None, None],
-            call: None,
+            now: [Some(name), None, None, None],
+            call: [None; 2],
         }
     }
 }
