@@ -62,6 +62,13 @@ awk '
         split("blocks right wrong unknown bytes right_bytes wrong_bytes unknown_bytes " \
               "call_right call_wrong call_right_bytes call_wrong_bytes", names, " ")
         for (n in names) sum[key, names[n]] += value[names[n]]
+        # A program with many blocks must not hide the others: each weighs the same here.
+        if (value["blocks"]) {
+            mean[key, "right"] += value["right"] / value["blocks"]
+            mean[key, "right_bytes"] += value["right_bytes"] / value["bytes"]
+            mean[key, "call_right"] += value["call_right"] / value["blocks"]
+            mean[key, "call_right_bytes"] += value["call_right_bytes"] / value["bytes"]
+        }
     }
     function part(key, name, whole) {
         return sum[key, whole] ? sprintf("%.2f", 100 * sum[key, name] / sum[key, whole]) : "0"
@@ -78,6 +85,11 @@ awk '
                 part(key, "unknown_bytes", "bytes"), part(key, "call_right", "blocks"),
                 part(key, "call_wrong", "blocks"), part(key, "call_right_bytes", "bytes"),
                 part(key, "call_wrong_bytes", "bytes")
+            printf "mean %s, each program alike: right %.2f%% of blocks, %.2f%% of bytes; at the last " \
+                   "call %.2f%% and %.2f%%\n", key, 100 * mean[key, "right"] / programs[key],
+                100 * mean[key, "right_bytes"] / programs[key],
+                100 * mean[key, "call_right"] / programs[key],
+                100 * mean[key, "call_right_bytes"] / programs[key]
         }
     }' "$lines"
 exit $failed

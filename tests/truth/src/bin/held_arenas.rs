@@ -31,7 +31,8 @@ struct Tree<'a> {
 /// Chunks that the arena asks for by layout.
 fn bumped(book: &mut Book) -> impl Sized + use<> {
     let bump: &'static Bump = Box::leak(Box::new(Bump::new()));
-    book.block(bump, size_of::<Bump>(), Name::of::<Box<Bump>>());
+    // Its least alignment is a default argument that is shown.
+    book.block(bump, size_of::<Bump>(), "Box<bumpalo::Bump<1>>");
     let mut leaves = Vec::new();
     for n in 0..700u32 {
         let leaf = bump.alloc(Leaf {

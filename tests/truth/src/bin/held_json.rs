@@ -61,7 +61,7 @@ fn text(tanks: usize) -> String {
             r#"{{"id":{n},"name":"tank \"{n}\"","fish":[{{"kind":"guppy","name":"g{n}","age":3}},
             {{"kind":"endler","lines":[1,2,{}],"parents":[7,{n}]}},{{"kind":"snail"}}],
             "notes":{{"by":"keeper {n}","text":"water changed\non day {n}","stars":[1,2,3,4,5]}},
-            "measured":{{"ph":[7.1,7.2,{n}.5],"gh":[],"kh":[4.0]}},"limits":{{"1":[0.5,1.5],"{n}7":[1,2]}},
+            "measured":{{"ph":[7.1,7.2,{n}.5],"gh":[],"kh":[4.0]}},"limits":{{"1":[0.5,1.5],"7{n}":[1,2]}},
             "label":"label {n}"}}"#,
             n % 200
         )

@@ -178,7 +178,7 @@ fn concurrent(book: &mut Book) -> impl Sized + use<> {
     book.since(
         mark,
         Name::of::<DashMap<u32, (u64, [u8; 16])>>()
-            .or("Box<[crossbeam_utils::cache_padded::CachePadded<lock_api::rwlock::RwLock<dashmap::lock::RawRwLock, hashbrown::raw::RawTable<(u32, dashmap::util::SharedValue<(u64, [u8; 16])>)>>>]>"),
+            .or("Box<[crossbeam_utils::cache_padded::CachePadded<lock_api::rwlock::RwLock<dashmap::lock::RawRwLock, hashbrown::raw::inner::RawTable<(u32, dashmap::util::SharedValue<(u64, [u8; 16])>)>>>]>"),
     );
     for n in 0..1500 {
         map.insert(n, (u64::from(n), [1; 16]));

@@ -56,7 +56,12 @@ fn results(book: &mut Book) -> impl Sized + use<> {
         .into_iter()
         .map(|handle| handle.join().expect("it ends"))
         .collect();
-    book.vec(&by_thread).vecs(&by_thread);
+    // Handles and vectors are of one size: collected in place.
+    book.vec_as(
+        &by_thread,
+        Name::of::<Vec<Vec<Job>>>().was(Name::of::<Vec<thread::JoinHandle<Vec<Job>>>>()),
+    );
+    book.vecs(&by_thread);
     book.strings(by_thread.iter().flatten().map(|job| &job.text));
 
     let mut sums = vec![0u64; 4];

@@ -58,7 +58,9 @@ fn tree(book: &mut Book, html: &Html) {
             for attribute in element.attrs.iter().take(1) {
                 book.around(
                     attribute,
-                    "Vec<(markup5ever::interface::QualName, tendril::tendril::Tendril<tendril::fmt::UTF8, tendril::tendril::NonAtomic>)>",
+                    // Collected in place, from the parser's own list.
+                    Name::written("Vec<(markup5ever::interface::QualName, tendril::tendril::Tendril<tendril::fmt::UTF8, tendril::tendril::NonAtomic>)>")
+                        .was("Vec<markup5ever::interface::Attribute>"),
                 );
             }
         }
