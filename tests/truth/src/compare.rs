@@ -214,6 +214,10 @@ impl Book {
         if std::env::var_os("TRUTH_REST").is_some() {
             print::rest(heap, rest.iter().filter_map(|&row| given.block[row]));
         }
+        if outcome.bytes > outcome.heap.1 {
+            let fault = format!("{} bytes are registered, fewer are live", outcome.bytes);
+            outcome.faults.push(fault);
+        }
         for inverted in &self.absent {
             let address = Addr(!inverted as u64);
             if heap.image().blocks.addr.binary_search(&address).is_ok() {

@@ -48,7 +48,7 @@
 //! writes the snapshot there as well.
 //!
 //! The exit code is 1 if the book itself is wrong (a registered block is not
-//! there, or has another size or two names), if coverage is below 90 %, or if
+//! there, or has another size or two names, or more is registered than lives), if coverage is below 90 %, or if
 //! a block that must be absent is there. It is 0 however many names are wrong.
 
 #![warn(missing_docs)]
