@@ -19,6 +19,10 @@ fn main() {
     println!("not run here: the group `sanitizers` (address and thread): tests/sanitizers.sh");
     println!("not run here: the group `stacks` (published programs' stacks): tests/stacks.sh");
     println!(
+        "not run here: the group `truth` (the type of each block, in programs that know it): \
+         tests/truth.sh"
+    );
+    println!(
         "not run here: `vm.overcommit_memory = 2`, which is the whole machine's (`address_space` \
          sets RLIMIT_DATA, which counts the same for one process)"
     );
