@@ -1,12 +1,13 @@
 //! Where the frames of a stopped thread stand on its stack.
 //!
 //! Of a thread that waits the stack pointer is known for certain, and where it
-//! runs, but no other register. Where not even that is known, the walk looks for
-//! the first word that can be a return address (it points
-//! behind a call) from which the unwind rules of `.eh_frame` lead on to
-//! another one, and follows them. A frame whose rule needs a register that is
-//! not known ends the chain, and the search goes on above it: the next return
-//! address must follow a call of the very function that the chain ended in.
+//! runs, but no other register. The unwind rules of `.eh_frame` lead on from
+//! there. A frame whose rule needs the frame pointer, which is not known, ends the
+//! chain; the walk then looks above it for a return address that follows a call
+//! of this very function, with a frame pointer saved below it, and goes on from
+//! there. Where there is none, or where not even the instruction is known, the
+//! rest of the stack has no names: a return address that merely lies there may be
+//! left over from a call that is long over, and would name the wrong function.
 //!
 //! Source: DWARF 5 section 6.4, the x86-64 System V ABI, the LSB's
 //! `.eh_frame_hdr`.
@@ -24,8 +25,6 @@ use crate::resolve::mapped::Mapped;
 
 /// The most frames of one stack.
 const MAX_FRAMES: usize = 10_000;
-/// Return addresses that a chain must reach one by one to be believed.
-const BELIEVED: usize = 3;
 
 /// A frame: where the return address into it stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -150,26 +149,19 @@ impl<'a> Unwinder<'a> {
                 return frames;
             }
         }
-        while at < span.stack_end.0 && frames.len() < MAX_FRAMES {
+        while callee.is_some() && at < span.stack_end.0 && frames.len() < MAX_FRAMES {
             let Some(address) = self.word(at) else {
                 break;
             };
             let call = self.call_before(address);
-            let fits = match (call, callee) {
-                (None, _) => false,
-                (Some(None), _) | (Some(_), None) => true,
-                (Some(Some(target)), Some(callee)) => target == callee,
-            };
-            if !fits {
+            // Anything else may be left over from a call that is long over.
+            let fits =
+                matches!((call, callee), (Some(Some(target)), Some(callee)) if target == callee);
+            if !fits || !self.saves_a_frame(at, span.stack_end.0) {
                 at += 8;
                 continue;
             }
             let chain = self.chain(Frame { slot: at, address }, span.stack_end.0);
-            let sure = callee.is_some() && matches!(call, Some(Some(_)));
-            if chain.frames.len() < BELIEVED && !chain.ended && !sure {
-                at += 8;
-                continue;
-            }
             at = chain.frames.last().map_or(at, |f| f.slot) + 8;
             callee = chain.function;
             frames.extend(chain.frames);
@@ -178,6 +170,13 @@ impl<'a> Unwinder<'a> {
             }
         }
         frames
+    }
+
+    /// Whether the word below a return address can be the caller's frame pointer:
+    /// the callee is one whose frame is found by its own, which it saves there.
+    fn saves_a_frame(&self, slot: u64, stack_end: u64) -> bool {
+        let saved = self.word(slot.wrapping_sub(8));
+        saved.is_some_and(|rbp| rbp > slot && rbp < stack_end && rbp.is_multiple_of(8))
     }
 
     /// Follows the rules from one return address on.
