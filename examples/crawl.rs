@@ -93,7 +93,8 @@ async fn run(args: Args) -> Result<(), Box<dyn Error>> {
 
     let dumps = Dumps::new(args.dumps.clone());
     let server = Server::start(Arc::new(site)).await?;
-    let mut crawl = Crawl::new(&server.url(), Spiders::new(args.faulty()))?;
+    // On the heap, as a service keeps its state.
+    let mut crawl = Box::new(Crawl::new(&server.url(), Spiders::new(args.faulty()))?);
     let mut taken = Vec::new();
 
     endler::phase("seed");

@@ -188,6 +188,26 @@ fn the_fault_is_found(spider: &Spider) {
     }
     assert!(run.output.contains(spider.page), "{}", run.output);
 
+    // Which field holds them, and what keeps that.
+    let drain = load(&run.snapshot("drain")).expect("drain");
+    let pages_held = Heap::new(&drain).all().by(&by::VIA.into());
+    let held = pages_held.find("crawl::http::MetaValue::Page.0");
+    let held = held
+        .and_then(|row| pages_held.row(row))
+        .expect("the field that leaks");
+    assert_eq!(held.count() as u64, pages(spider), "{}", run.output);
+    let paths = held.by(&by::PATH.into());
+    let path = paths.name(&paths.rows()[0]).into_owned();
+    for step in [
+        "Box<crawl::engine::Crawl>",
+        "crawl::frontier::Frontier.later → Vec<crawl::http::Request>",
+        "crawl::http::Request.meta → ",
+    ] {
+        assert!(path.contains(step), "no {step} in {path}");
+    }
+    let verdict = run.output.split("== Verdict\n").nth(1).expect("a verdict");
+    assert!(verdict.starts_with("A leak: "), "{verdict}");
+
     // The same sentence comes from the files alone.
     let (seed, crawl) = (run.snapshot("seed"), run.snapshot("crawl"));
     let (before, after) = (load(&seed).expect("seed"), load(&crawl).expect("crawl"));
@@ -224,6 +244,11 @@ fn the_fault_of_the_reference_spider() {
 #[test]
 fn without_the_fault_no_page_outlives_its_callback() {
     let run = Run::new(&["--fixed"]);
+    assert!(
+        run.output.contains("== Verdict\nNo leak: "),
+        "{}",
+        run.output
+    );
     for spider in &SPIDERS {
         for phase in ["seed", "crawl", "drain"] {
             assert_eq!(run.live(phase, spider.page), 0, "{}", run.output);

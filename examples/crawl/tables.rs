@@ -5,8 +5,10 @@ use std::error::Error;
 use std::path::Path;
 
 use endler::reports::diff::{diff, growth};
+use endler::reports::holding::logical_leaks;
 use endler::reports::load;
 use endler::reports::partition::{Heap, by};
+use endler::reports::render::number::bytes;
 use endler::reports::render::page::{Page, text};
 use endler::reports::render::{Columns, live, view};
 
@@ -37,15 +39,33 @@ pub(crate) fn print(seed: &Path, crawl: &Path, drain: &Path) -> Result<(), Box<d
         text(&view::partition(&types, Columns::Oldest), Page::Top)
     );
 
+    if let Some(largest) = types.row(0) {
+        heading("Who holds the largest type: bytype[0].byvia");
+        let vias = largest.by(&by::VIA.into());
+        println!("{}", text(&view::partition(&vias, Columns::Heapy), FEW));
+        if let Some(held) = vias.row(0) {
+            heading("And what keeps those: bytype[0].byvia[0].paths");
+            let paths = held.by(&by::PATH.into());
+            println!("{}", text(&view::partition(&paths, Columns::Heapy), FEW));
+        }
+    }
+
     heading("By type, from the end of `seed` (A) to the end of `crawl` (B)");
     let change = diff(&[before, after], &by::TYPE.into());
     println!("{}", text(&change.table(["B", "A"]), Page::Top));
+
+    heading("By field, from the end of `seed` (A) to the end of `drain` (B)");
+    let left = diff(&[before, last], &by::VIA.into());
+    println!("{}", text(&left.table(["B", "A"]), FEW));
 
     heading("What grew");
     match growth(before, after) {
         Some(growth) => println!("{growth}"),
         None => println!("Nothing grew."),
     }
+
+    heading("Verdict");
+    println!("{}", verdict(before, after, last));
 
     let profile = if cfg!(debug_assertions) {
         ""
@@ -55,8 +75,37 @@ pub(crate) fn print(seed: &Path, crawl: &Path, drain: &Path) -> Result<(), Box<d
     let endler = format!("cargo run {profile}--features cli --bin endler --");
     heading("Next");
     println!("{endler} diff {} {}", seed.display(), crawl.display());
-    println!("{endler} report {} --by bysite", drain.display());
+    println!("{endler} report {} --by via", drain.display());
+    println!(
+        "{endler} query {} 'bytype[0].byvia[0].bysite'",
+        drain.display()
+    );
+    println!("{endler} leaks {} {}", seed.display(), drain.display());
     Ok(())
+}
+
+/// The rows that tell the story.
+const FEW: Page = Page::First(5);
+
+/// Whether what the crawl piled up is still there after the drain.
+fn verdict(seed: Heap<'_>, crawl: Heap<'_>, drain: Heap<'_>) -> String {
+    let live = |heap: Heap<'_>| heap.all().size().0;
+    let piled_up = live(crawl).saturating_sub(live(seed));
+    let left = live(drain).saturating_sub(live(seed));
+    let of = format!(
+        "of {} that the crawl piled up, {} are left after the drain",
+        bytes(piled_up),
+        bytes(left)
+    );
+    // What is dropped in order leaves its second visits alone, a hundredth part.
+    if left < piled_up / 4 {
+        return format!("No leak: {of}.");
+    }
+    let most = logical_leaks(&[seed, drain], 1).unwrap_or_default();
+    match most.first() {
+        Some(most) => format!("A leak: {of}. Most of it: {most}"),
+        None => format!("A leak: {of}."),
+    }
 }
 
 fn heading(text: &str) {
