@@ -768,6 +768,110 @@ fn generics() -> Program {
     )
 }
 
+struct Twins {
+    hidden: [usize; 2],
+    all: Vec<Box<dyn Text>>,
+}
+
+trait Text {
+    fn texts(&self) -> Vec<(usize, usize, &'static str)>;
+}
+
+/// Two types of one name and size that lie differently in memory.
+fn twins() -> Program {
+    fn one() -> Box<dyn Text> {
+        struct Twin {
+            name: String,
+            number: [u64; 2],
+        }
+        impl Text for Twin {
+            fn texts(&self) -> Vec<(usize, usize, &'static str)> {
+                assert_eq!(size_of_val(self), 40);
+                black_box(self.number);
+                vec![(at(self), at(self.name.as_str()), "name")]
+            }
+        }
+        Box::new(Twin {
+            name: text(1),
+            number: [2; 2],
+        })
+    }
+    let two = || -> [Box<dyn Text>; 2] {
+        let second: Box<dyn Text> = {
+            struct Twin {
+                number: u64,
+                lent: &'static str,
+                other: Box<[u8]>,
+            }
+            impl Text for Twin {
+                fn texts(&self) -> Vec<(usize, usize, &'static str)> {
+                    assert_eq!(size_of_val(self), 40);
+                    black_box((self.number, self.lent));
+                    vec![(at(self), at(&*self.other), "other")]
+                }
+            }
+            Box::new(Twin {
+                number: 1,
+                lent: "static",
+                other: vec![1; 33].into(),
+            })
+        };
+        let third: Box<dyn Text> = {
+            struct Twin {
+                first: Option<Box<u64>>,
+                text: String,
+                number: u64,
+            }
+            impl Text for Twin {
+                fn texts(&self) -> Vec<(usize, usize, &'static str)> {
+                    assert_eq!(size_of_val(self), 40);
+                    black_box(self.number);
+                    let first = self.first.as_deref().unwrap();
+                    vec![
+                        (at(self), at(first), "first"),
+                        (at(self), at(self.text.as_str()), "text"),
+                    ]
+                }
+            }
+            Box::new(Twin {
+                first: Some(Box::new(4)),
+                text: text(5),
+                number: 1,
+            })
+        };
+        [second, third]
+    };
+    Program::new(
+        "two types of one name",
+        || {
+            let [second, third] = two();
+            // Nothing that can be seen holds these, so only their name is known,
+            // and that is not enough.
+            let hide = |b: Box<dyn Text>| at(Box::leak(b)).rotate_left(7);
+            Twins {
+                hidden: two().map(hide),
+                all: vec![one(), second, third],
+            }
+        },
+        |t, p| {
+            let all = at(t.all.as_slice());
+            p.holds(at(t), all, "edges::programs::Twins.all");
+            for (i, one) in t.all.iter().enumerate() {
+                let owner = match i {
+                    0 => "edges::programs::twins::one::Twin",
+                    _ => "edges::programs::twins::{closure#0}::Twin",
+                };
+                for (n, (holder, target, field)) in one.texts().into_iter().enumerate() {
+                    if n == 0 {
+                        p.holds(all, holder, "edges::programs::Twins.all[*]");
+                    }
+                    p.holds(holder, target, &format!("{owner}.{field}"));
+                }
+            }
+        },
+    )
+}
+
 #[derive(Clone)]
 struct Raw {
     a: u64,
@@ -820,6 +924,13 @@ pub(crate) fn fields() -> (Program, Expected) {
 pub(crate) fn all() -> Vec<Program> {
     let mut programs = vec![structs(), tuples(), maps(5), maps(700)];
     programs.extend(counted());
-    programs.extend([enums(), dynamic(), sequences(), futures(), generics()]);
+    programs.extend([
+        enums(),
+        dynamic(),
+        sequences(),
+        futures(),
+        generics(),
+        twins(),
+    ]);
     programs
 }
