@@ -77,6 +77,9 @@ pub struct ThreadSpan {
     pub instruction_pointer: Option<Addr>,
     /// One past the outermost byte.
     pub stack_end: Addr,
+    /// The registers that are known: for a thread that waits, the arguments of
+    /// its system call.
+    pub registers: Vec<u64>,
     /// Its thread pointer (`fs` on x86-64), if that is known: behind it lie its
     /// thread-locals.
     pub thread_pointer: Option<Addr>,
@@ -143,6 +146,7 @@ pub fn scan(
     pieces.extend(segments::thread_locals(&sources, threads, &typed));
     pieces.extend(stacks::pieces(image, memory, &sources, threads));
     scanner.raw(resolution, &rows, &pieces, &mut roots);
+    scanner.registers(threads, &mut roots);
     let by_layout = scanner.left_over(resolution, &rows);
     scanner.orphans(&by_layout, &typed, &mut roots);
     let Scanner {

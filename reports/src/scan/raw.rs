@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 
 use endler_snapshot::{Addr, Resolution, ThreadId};
 
+use super::ThreadSpan;
 use super::edges::{GUESS, Kind};
 use super::labels::{Label, NONE};
 use super::nodes::{buckets_of, table_size};
@@ -104,6 +105,36 @@ impl Scanner<'_, '_> {
         for measured in [true, false] {
             for claim in &claims {
                 self.claimed(resolution, rows, claim, measured);
+            }
+        }
+    }
+
+    /// What threads' registers point to; a part of their stacks.
+    pub(super) fn registers(&mut self, threads: &[ThreadSpan], roots: &mut Vec<Root>) {
+        for span in threads {
+            for &register in &span.registers {
+                let Some(block) = self.heap.find(register) else {
+                    continue;
+                };
+                let is_stack =
+                    |r: &Root| r.kind == RootKind::Stack && r.thread == Some(span.thread);
+                let root = roots.iter().position(is_stack).unwrap_or_else(|| {
+                    roots.push(Root {
+                        name: "stack".to_owned(),
+                        kind: RootKind::Stack,
+                        thread: Some(span.thread),
+                        address: span.stack_pointer,
+                    });
+                    roots.len() - 1
+                });
+                let context = Context {
+                    source: Source::Root(u32::try_from(root).unwrap_or(u32::MAX)),
+                    label: NONE,
+                    always: true,
+                    guess: GUESS,
+                };
+                let label = self.book.labels.id("stack");
+                self.edge(&context, block, label, Kind::Word, GUESS);
             }
         }
     }

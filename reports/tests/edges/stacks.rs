@@ -45,6 +45,7 @@ fn scan_from_here(blocks: &[Record]) -> (Image, Graph) {
     let span = ThreadSpan {
         stack_pointer: Addr(stack_pointer as u64),
         instruction_pointer: Some(Addr(ip as u64)),
+        registers: vec![0, title(blocks) as u64 + 1],
         stack_end: Addr(end_of_mapping(stack_pointer) as u64),
         ..ThreadSpan::default()
     };
@@ -73,6 +74,14 @@ fn vias(image: &Image, graph: &Graph) -> BTreeMap<usize, BTreeSet<String>> {
     vias
 }
 
+const TITLE: &str = "a title that is long enough, and of a length of its own";
+
+/// The block of the title.
+fn title(blocks: &[Record]) -> usize {
+    let block = blocks.iter().find(|b| b.size == 2 * TITLE.len());
+    block.unwrap().address
+}
+
 struct Page {
     title: String,
 }
@@ -87,11 +96,21 @@ pub(crate) fn keeper() {
         names = Some(vec!["a text that is long enough".repeat(2)]);
         pages = Some(HashMap::from([(1, "another text that is long".repeat(2))]));
         page = Some(Box::new(Page {
-            title: "a title that is long enough".repeat(2),
+            title: TITLE.repeat(2),
         }));
     });
     black_box((&mut names, &mut pages, &mut page));
     let (image, graph) = through(&blocks);
+    if !super::is_described(&image) {
+        return;
+    }
+    // No word of the stack points to the title.
+    let in_register = (0..graph.root_edges.len()).any(|e| {
+        let label = &graph.labels[graph.root_edges.label[e] as usize];
+        let target = image.blocks.addr[graph.root_edges.target[e] as usize];
+        label == "stack" && target.0 as usize == title(&blocks)
+    });
+    assert!(in_register, "a register's block is not held");
     let (names, pages) = (names.as_ref().unwrap(), pages.as_ref().unwrap());
     let page = page.as_ref().unwrap();
     assert!(graph.roots.iter().any(|r| r.kind == RootKind::Stack));

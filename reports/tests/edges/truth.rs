@@ -24,6 +24,11 @@ impl Memory for Own {
     }
 }
 
+/// A text of its own for each number, long enough for a block.
+pub(crate) fn text(n: usize) -> String {
+    format!("a text that is long enough to be told apart, {n}")
+}
+
 /// Words of this process's memory.
 pub(crate) fn words(address: usize, count: usize) -> Vec<usize> {
     let mut bytes = vec![0; count * 8];
