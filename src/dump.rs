@@ -40,6 +40,7 @@ pub(crate) fn freeze_and(
     let options = Options {
         sequence,
         keep,
+        inner: crate::inner::asked(),
         ..Options::default()
     };
     let resolved = freeze::freeze(&options, &mut |image| {
@@ -152,6 +153,12 @@ fn line(path: &Path, done: &Done) -> String {
         Cut::Racing => line.push_str("no copy could be made, so not of one instant, "),
     }
     line.push_str(&format!("ready after {:.2} s", elapsed.as_secs_f64()));
+    if let Some(reading) = cost.reading {
+        let took = Duration::from_nanos(reading.0).as_secs_f64() * 1e3;
+        line.push_str(&format!(
+            "; the inner allocator's statistics took {took:.1} ms"
+        ));
+    }
     if let Some(why) = without_types {
         line.push_str(&format!("; without types: {why}"));
     }
@@ -166,6 +173,7 @@ impl SnapshotInfo {
             bytes: done.cost.bytes,
             held: Duration::from_nanos(done.cost.held.0),
             elapsed: done.elapsed,
+            reading: done.cost.reading.map(|took| Duration::from_nanos(took.0)),
             atomic: done.cost.cut == Cut::Atomic,
         }
     }

@@ -69,6 +69,12 @@ pub fn pause() -> Pause {
     Pause(())
 }
 
+/// Not noted here.
+#[must_use]
+pub fn inner_allocator() -> &'static str {
+    ""
+}
+
 /// Always off.
 #[must_use]
 pub fn mode() -> Option<Mode> {
@@ -82,6 +88,14 @@ pub fn enter_phase(_name: &str) {}
 pub fn notice_fork() {}
 
 pub(crate) mod freeze {
+    pub mod inner {
+        /// Nothing is asked for here.
+        #[must_use]
+        pub fn system() -> Option<endler_snapshot::InnerStatistics> {
+            None
+        }
+    }
+
     use crate::freeze_types::{Cost, Error, Options, Work};
 
     /// There is nothing to freeze.

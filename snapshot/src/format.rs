@@ -6,7 +6,7 @@
 //! profiled process's memory. It is not for: access to a part of the
 //! file without reading the rest, or for files of another tool.
 //!
-//! # Layout, version 1
+//! # Layout, version 2
 //!
 //! All fixed-width numbers are little-endian. Nothing is padded: every byte
 //! belongs to a header or is covered by a checksum.
@@ -43,6 +43,10 @@
 //! id    table                  columns
 //! PROC  process (one row)      pid mode cut taken held exe sequence phase clock
 //! FIGS  figures (one row)      lost truncated stuck own resident
+//! RSID  residency (one row)    allocator reading statistics, rows of MAPS, of PAGS
+//! MAPS  residency.mappings     start end kind access name thread rss
+//!                              private_dirty swap
+//! PAGS  residency.pages        start pages
 //! MODU  modules                path build_id bias start end
 //! THRD  threads                tid name alive stack_pointer
 //! PHAS  phases                 name start
@@ -68,13 +72,16 @@
 //! A column is its rows' values one after another:
 //!
 //! ```text
-//! u16 u32 u64, ids, Bytes, Nanos   LEB128 varint
+//! u16 u32 u64, ids, Bytes, Nanos,  LEB128 varint
+//! Access
 //! Addr, StackId, Tick              zigzag varint of the wrapping difference
 //!                                  from the row before (row 0: from 0)
 //! f64                              8 bytes, its bits
 //! enums, bool                      one byte, the variant's number in order
 //! String, Vec<u8>                  varint length, bytes
 //! Option                           byte 0, or byte 1 and the value
+//! InnerStatistics                  its seven fields, each an Option, in the order of
+//!                                  their declaration
 //! blocks.addr*                     first address as varint; byte s; for each
 //!                                  further row varint((addr - previous) >> s),
 //!                                  where s are the low bits that are 0 in all
@@ -104,10 +111,12 @@
 //! # Versions
 //!
 //! * 1: the first.
+//! * 2: mappings, resident pages and the inner allocator (RSID, MAPS, PAGS).
 
 mod blocks;
 mod header;
 mod reader;
+mod residency;
 mod table;
 mod tables;
 mod value;
@@ -121,7 +130,7 @@ use crate::image::Image;
 
 /// The format version that [`write()`] writes, and the newest that [`read`] reads.
 /// Any change of the layout in the module's docs raises it.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// The first eight bytes of every snapshot. The first is not text and the last
 /// is a line end, so that a transfer as text is noticed.

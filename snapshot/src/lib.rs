@@ -6,6 +6,7 @@
 //! they come from a file, a forked child or a test that built them by hand.
 //!
 //! * [`image`]: the columns of a frozen heap, one row a live block.
+//! * [`residency`]: where the process's resident memory lies.
 //! * [`resolution`]: what debug information adds: names, types, sites.
 //! * [`ids`]: the newtypes that index them.
 //! * [`mod@format`]: the file that holds an image.
@@ -20,10 +21,12 @@ pub mod format;
 pub mod ids;
 pub mod image;
 pub mod memory;
+pub mod residency;
 pub mod resolution;
 
 pub use error::Error;
 pub use ids::*;
 pub use image::*;
 pub use memory::{Memory, NoMemory, Unreadable};
+pub use residency::*;
 pub use resolution::*;

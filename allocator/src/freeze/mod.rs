@@ -12,6 +12,8 @@
 //! * [`notes`]: where the other threads' stacks stand.
 //! * [`extract`]: from the recorder's tables to the columns of an image.
 //! * [`figures`]: the process's own numbers.
+//! * [`mappings`], [`pages`]: where its resident memory lies.
+//! * [`inner`]: what glibc's allocator says of itself.
 //!
 //! Not for: deciding where the result goes. That is the caller's work.
 
@@ -19,7 +21,10 @@ mod copy;
 mod descriptors;
 mod extract;
 mod figures;
+pub mod inner;
+mod mappings;
 mod notes;
+mod pages;
 mod precautions;
 mod wait;
 

@@ -2,6 +2,7 @@
 
 use super::blocks::*;
 use super::header::Id;
+use super::residency::{self, MAPS, PAGS, RSID, put_residency};
 use super::table::{put_table, take_table};
 use super::varint::{Bad, Plain};
 use super::writer::Writer;
@@ -29,8 +30,9 @@ const CTYP: Id = *b"CTYP";
 const MINF: Id = *b"MINF";
 
 /// The order in the file.
-const ORDER: [Id; 18] = [
-    PROC, FIGS, MODU, THRD, PHAS, FRAM, STCK, CTXT, TOTL, BLKS, // always
+const ORDER: [Id; 21] = [
+    PROC, FIGS, RSID, MAPS, PAGS, // always
+    MODU, THRD, PHAS, FRAM, STCK, CTXT, TOTL, BLKS, // always
     STRS, LINE, FLIN, TYPE, BTYP, SITE, CTYP, MINF, // resolved
 ];
 
@@ -38,6 +40,7 @@ const ORDER: [Id; 18] = [
 pub(super) fn put_all(image: &Image, w: &mut Writer<'_>) -> Result<(), Error> {
     put_table(PROC, std::slice::from_ref(&image.process), w)?;
     put_table(FIGS, std::slice::from_ref(&image.figures), w)?;
+    put_residency(&image.residency, w)?;
     put_table(MODU, &image.modules, w)?;
     put_table(THRD, &image.threads, w)?;
     put_table(PHAS, &image.phases, w)?;
@@ -66,6 +69,7 @@ pub(super) struct Parts {
     image: Image,
     process: Vec<Process>,
     figures: Vec<Figures>,
+    residency: residency::Part,
     /// Position in [`ORDER`] of the last section.
     last: usize,
 }
@@ -84,6 +88,7 @@ impl Parts {
         match id {
             PROC => take_table(&mut self.process, rows, from),
             FIGS => take_table(&mut self.figures, rows, from),
+            RSID | MAPS | PAGS => self.residency.take(id, rows, from),
             MODU => take_table(&mut image.modules, rows, from),
             THRD => take_table(&mut image.threads, rows, from),
             PHAS => take_table(&mut image.phases, rows, from),
@@ -96,7 +101,7 @@ impl Parts {
         }
     }
 
-    /// The image, with the two tables of one row taken out.
+    /// The image, with the tables of one row taken out.
     pub(super) fn into_image(mut self) -> Result<Image, Bad> {
         let (Ok([process]), Ok([figures])) = (
             <[Process; 1]>::try_from(self.process),
@@ -106,6 +111,7 @@ impl Parts {
         };
         self.image.process = process;
         self.image.figures = figures;
+        self.image.residency = self.residency.into_residency()?;
         Ok(self.image)
     }
 }

@@ -4,6 +4,7 @@
 use super::varint::{Bad, Plain, put_varint, unzigzag, zigzag};
 use crate::ids::*;
 use crate::image::{Cut, FrameKind, Mode, StackEnd};
+use crate::residency::{Access, MappingKind};
 use crate::resolution::{DebugLevel, Evidence, LineOwner};
 
 /// Appends a 32-bit column as zigzag varints of its wrapping differences.
@@ -94,7 +95,7 @@ macro_rules! numbers {
 numbers! {
     u16, u32, u64;
     Bytes(u64), Nanos(u64), ContextId(u32), FrameId(u32), ModuleId(u32), ThreadId(u16),
-    PhaseId(u16), TypeId(u32), StrId(u32), LineId(u32)
+    PhaseId(u16), TypeId(u32), StrId(u32), LineId(u32), Access(u16)
 }
 
 macro_rules! differences32 {
@@ -157,6 +158,9 @@ enums! {
     StackEnd { Complete = 0, Truncated = 1, Stuck = 2 }
     FrameKind { Call = 0, Interrupted = 1 }
     Evidence { Stack = 0, Merged = 1, Field = 2, Neighbour = 3, Unknown = 4 }
+    MappingKind {
+        Heap = 0, Anonymous = 1, Stack = 2, File = 3, Own = 4, Kernel = 5, Shared = 6
+    }
     LineOwner { User = 0, Std = 1, Container = 2, Profiler = 3 }
     DebugLevel { Full = 0, Limited = 1, Symbols = 2, Nothing = 3 }
 }
