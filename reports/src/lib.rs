@@ -4,6 +4,7 @@
 //! * [`partition`]: views, that is sets of blocks cut by a relation.
 //! * [`render`]: Heapy's and trackref's tables, as text.
 //! * [`diff`]: what changed between snapshots, and the sentence on what grew.
+//! * [`fragmentation`]: where the resident memory lies, and who keeps it.
 //! * [`json`]: the same views as JSON.
 //! * [`query`]: views by a text such as `bytype[0].bysite`; [`filter`]: `--where`.
 //! * [`totals`]: what was allocated since the start.
@@ -17,6 +18,7 @@
 pub mod diff;
 mod error;
 pub mod filter;
+pub mod fragmentation;
 #[cfg(feature = "json")]
 pub mod json;
 mod load;
