@@ -169,8 +169,9 @@ fn the_command_says_the_same() {
             assert_eq!((numbers[0], numbers[2]), (a.as_str(), b.as_str()));
         }
         assert!(text.contains("inner allocator std::alloc::System, its statistics read in "));
+        let flat = text.split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(
-            text.contains("resident::Pinner> & fragmentation::resident::pinner at "),
+            flat.contains("resident::Pinner> & fragmentation::resident::pinner at "),
             "{text}"
         );
         let json: serde_json::Value = serde_json::from_str(&run(&["--json"])).expect("it is JSON");

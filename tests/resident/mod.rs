@@ -250,7 +250,7 @@ impl Drop for Mapped {
 
 pub(crate) fn a_map_is_outside_the_heap(taken: &Taken) {
     // Blocks that are mapped on their own, beside which the kernel puts the map.
-    let large: Vec<Vec<u8>> = (0..4).map(|n| vec![n; 1 << 20]).collect();
+    let large: Vec<Vec<u8>> = (1..5).map(|n| vec![n; 1 << 20]).collect();
     let small: Vec<Box<Entry>> = (0..4000).map(entry).collect();
     let first = taken.snapshot("first");
     let bytes = 48 << 20;
@@ -302,11 +302,18 @@ pub(crate) fn a_deep_stack_is_outside_the_heap(taken: &Taken) {
 
 /// Two snapshots between which nothing happens.
 pub(crate) fn nothing_grows(taken: &Taken) {
+    // The first one brings code and buffers of this test itself into memory.
+    taken.snapshot("zeroth");
     let first = taken.snapshot("first");
     let second = taken.snapshot("second");
     let images = images(&[first, second]);
     let (accounts, verdict) = judged(&images);
     assert_eq!(verdict.cause, Cause::Steady);
+    assert!(
+        verdict
+            .to_string()
+            .starts_with("Nothing grew: live bytes +")
+    );
     // What the profiler counts of its own pages is what smaps shows of them, with
     // its thread's stack and what it touched between the two readings.
     let own = accounts[1].line(Line::Own);

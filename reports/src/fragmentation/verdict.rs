@@ -6,10 +6,9 @@
 //! most is the cause.
 //!
 //! *When it is growth.* At least [`LEAST`], and a twentieth of what the process had.
-//! Below 1 MiB a thread's stack, a file's pages or one step of an arena's size (glibc
-//! grows by 128 KiB and keeps 64 MiB windows; jemalloc and mimalloc take 64 KiB to
-//! 4 MiB at a time) are as large; below a twentieth two quiet snapshots of one
-//! service differ as much by what is in flight.
+//! Below 4 MiB the first use of a program's own code and one step of an allocator (of
+//! jemalloc's and mimalloc's up to 4 MiB) are as large; below a twentieth two quiet
+//! snapshots of one service differ as much by what is in flight.
 //!
 //! Live bytes are *steady* when they did not grow by so much; a cache whose size
 //! swings by less does not hide fragmentation. Growth of live bytes is called a leak
@@ -22,7 +21,7 @@ use endler_snapshot::PAGE;
 use std::fmt;
 
 /// The least growth that is called growth, in bytes.
-pub const LEAST: u64 = 1 << 20;
+const LEAST: u64 = 4 << 20;
 /// And the least part of the process's memory, as one in so many.
 const PART: u64 = 20;
 
@@ -132,7 +131,7 @@ pub fn verdict(accounts: &[Account<'_>]) -> Option<Verdict> {
     verdict.sentence = match cause {
         Cause::Steady => steady(&verdict),
         Cause::Live => living(&verdict, before, after),
-        Cause::Fragmentation => fragmented(&verdict, after),
+        Cause::Fragmentation => fragmented(&verdict, before, after),
         Cause::Outside => outside(&verdict, before, after),
     };
     if accounts.len() > 2 && cause != Cause::Steady {
@@ -165,7 +164,7 @@ fn living(verdict: &Verdict, before: &Account<'_>, after: &Account<'_>) -> Strin
     text
 }
 
-fn fragmented(verdict: &Verdict, after: &Account<'_>) -> String {
+fn fragmented(verdict: &Verdict, before: &Account<'_>, after: &Account<'_>) -> String {
     let mut text = format!(
         "Resident memory grew ({}) while live bytes did not ({}): fragmentation, {} more is kept free.",
         signed(verdict.resident),
