@@ -18,12 +18,15 @@ use super::account::{Account, Line};
 use crate::diff::growth;
 use crate::render::number::{bytes, counted};
 use endler_snapshot::PAGE;
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// The least growth that is called growth, in bytes.
 const LEAST: u64 = 4 << 20;
 /// And the least part of the process's memory, as one in so many.
 const PART: u64 = 20;
+/// What makes less than one part in so many of the growth is not named.
+const WORTH: u64 = 5;
 
 /// What grew most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -171,29 +174,11 @@ fn fragmented(verdict: &Verdict, before: &Account<'_>, after: &Account<'_>) -> S
         signed(verdict.live),
         bytes(verdict.part.unsigned_abs())
     );
-    let empty = after
-        .occupancy
-        .pages
-        .first()
-        .copied()
-        .unwrap_or(0)
-        .saturating_mul(PAGE);
-    match after.pins.rows.first() {
-        Some(row) if row.returns >= empty => {
-            let [name, site] = [0, 1].map(|i| row.names.get(i).map_or("", String::as_str));
-            text.push_str(&format!(
-                " {} of `{name}`, {} in all, allocated in {site}, stand alone on sparse pages: without \
-                 them {} would be free.",
-                counted(row.count, "block"),
-                bytes(row.size),
-                bytes(row.returns)
-            ));
-        }
-        _ => text.push_str(&format!(
-            " {} of it lie in pages that hold nothing: {}.",
-            bytes(empty),
-            after.family.advice()
-        )),
+    let mut causes = [empty(before, after), pinned(before, after)];
+    causes.sort_by_key(|cause| std::cmp::Reverse(cause.0));
+    let worth = verdict.part.unsigned_abs() / WORTH;
+    for (_, sentence) in causes.iter().filter(|cause| cause.0 > worth) {
+        text.push_str(sentence);
     }
     if !after.knows_unrecorded() {
         text.push_str(
@@ -202,6 +187,45 @@ fn fragmented(verdict: &Verdict, before: &Account<'_>, after: &Account<'_>) -> S
         );
     }
     text
+}
+
+/// How much more lies in pages that hold nothing.
+fn empty(before: &Account<'_>, after: &Account<'_>) -> (u64, String) {
+    let of = |account: &Account<'_>| account.occupancy.pages.first().copied().unwrap_or(0);
+    let more = of(after).saturating_sub(of(before)).saturating_mul(PAGE);
+    let advice = after.family.advice();
+    let size = bytes(more);
+    (
+        more,
+        format!(" {size} more lie in pages that hold nothing: {advice}."),
+    )
+}
+
+/// Whose blocks keep most more than before.
+fn pinned(before: &Account<'_>, after: &Account<'_>) -> (u64, String) {
+    let was: BTreeMap<&[String], u64> = before
+        .pins
+        .rows
+        .iter()
+        .map(|row| (row.names.as_slice(), row.returns))
+        .collect();
+    let grew = after.pins.rows.iter().map(|row| {
+        let was = was.get(row.names.as_slice()).copied().unwrap_or(0);
+        (row.returns.saturating_sub(was), row)
+    });
+    // Of equal ones the first, as the rows are in order.
+    let Some((more, row)) = grew.rev().max_by_key(|(more, _)| *more) else {
+        return (0, String::new());
+    };
+    let [name, site] = [0, 1].map(|i| row.names.get(i).map_or("", String::as_str));
+    let sentence = format!(
+        " {} of `{name}`, {} in all, allocated in {site}, stand alone on sparse pages: without them \
+         {} would be free.",
+        counted(row.count, "block"),
+        bytes(row.size),
+        bytes(row.returns)
+    );
+    (more, sentence)
 }
 
 fn outside(verdict: &Verdict, before: &Account<'_>, after: &Account<'_>) -> String {
