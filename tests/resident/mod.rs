@@ -4,6 +4,10 @@
 //! snapshots, and compares what the account says with what it knows itself: its own
 //! reading of smaps, the addresses of its own blocks.
 #![allow(dead_code, reason = "each test file uses a part")]
+#![allow(
+    clippy::vec_box,
+    reason = "a block of its own for each value is what is planted"
+)]
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
