@@ -179,12 +179,12 @@ mod tests {
         fn write(&self, page: usize) {
             assert!(page < self.1);
             // SAFETY: inside the mapping.
-            unsafe { self.0.add(page * 4096).write_volatile(1) };
+            unsafe { self.0.wrapping_add(page * 4096).write_volatile(1) };
         }
         fn read(&self, page: usize) {
             assert!(page < self.1);
             // SAFETY: inside the mapping.
-            let value = unsafe { self.0.add(page * 4096).read_volatile() };
+            let value = unsafe { self.0.wrapping_add(page * 4096).read_volatile() };
             assert_eq!(value, 0);
         }
     }
