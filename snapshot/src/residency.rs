@@ -9,8 +9,8 @@
 //!   …                        a+9000  1      (what lies between is not)
 //! ```
 //!
-//! The mappings and their sizes are the host's, read just before the copy. The
-//! pages are those of the copy's first moment, which are the host's of the same
+//! The mappings are the host's, read just before the copy. Pages and figures of private
+//! memory are those of the copy's first moment, which are the host's of the same
 //! instant as the blocks; in an image that is not atomic they are read while
 //! the host goes on, as all else is.
 //!
@@ -123,7 +123,7 @@ impl Access {
     }
 }
 
-/// A mapping of the process, as `/proc/PID/smaps` has it.
+/// A mapping of the process, with the figures of `/proc/PID/smaps`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Mapping {
     /// First byte.
@@ -140,7 +140,7 @@ pub struct Mapping {
     pub thread: Option<u32>,
     /// Resident.
     pub rss: Bytes,
-    /// Of `rss`: changed, and nobody else's.
+    /// Of `rss`: the process's own, not a file's.
     pub private_dirty: Bytes,
     /// Swapped out.
     pub swap: Bytes,

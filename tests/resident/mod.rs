@@ -9,13 +9,13 @@
     reason = "a block of its own for each value is what is planted"
 )]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use endler::reports::fragmentation::{Account, Cause, Line, Verdict, account, verdict};
 use endler::reports::load;
 use endler::reports::partition::Heap;
-use endler_snapshot::Image;
+use endler_snapshot::{Image, MappingKind};
 
 use crate::process::{self, Folder};
 
@@ -89,6 +89,23 @@ pub(crate) fn own_rss() -> u64 {
     let kib = lines.map(|rest| rest.trim().trim_end_matches(" kB").trim());
     kib.map(|kib| kib.parse::<u64>().expect("a number") * 1024)
         .sum()
+}
+
+/// Resident bytes by a mapping's first address, as this process reads them of itself.
+fn own_mappings() -> BTreeMap<u64, u64> {
+    let text = std::fs::read_to_string("/proc/self/smaps").expect("smaps");
+    let mut all = BTreeMap::new();
+    let mut start = 0;
+    for line in text.lines() {
+        let first = line.split('-').next().unwrap_or_default();
+        if let Some(rest) = line.strip_prefix("Rss:") {
+            let kib = rest.trim().trim_end_matches(" kB").trim();
+            all.insert(start, kib.parse::<u64>().expect("a number") * 1024);
+        } else if line.contains('-') && !line.starts_with(char::is_uppercase) {
+            start = u64::from_str_radix(first, 16).expect("an address");
+        }
+    }
+    all
 }
 
 pub(crate) struct Pinner([u64; 8]);
@@ -309,8 +326,22 @@ pub(crate) fn nothing_grows(taken: &Taken) {
     // The first one brings code and buffers of this test itself into memory.
     taken.snapshot("zeroth");
     let first = taken.snapshot("first");
+    let before = own_mappings();
     let second = taken.snapshot("second");
     let images = images(&[first, second]);
+    // Mapping by mapping what the process reads of itself, but for the profiler's own
+    // pages, which the second snapshot touches.
+    let mappings = images[1].residency.mappings.iter();
+    let (mut compared, mut differ) = (0, 0);
+    for mapping in mappings.filter(|m| m.kind != MappingKind::Own) {
+        if let Some(rss) = before.get(&mapping.start.0) {
+            compared += 1;
+            differ += rss.abs_diff(mapping.rss.0);
+        }
+    }
+    println!("{compared} mappings differ by {differ} bytes");
+    assert!(compared > 20, "{compared} mappings compared");
+    assert!(differ < images[1].residency.rss().0 / 100, "{differ} bytes");
     let (accounts, verdict) = judged(&images);
     assert_eq!(verdict.cause, Cause::Steady);
     assert!(

@@ -31,6 +31,7 @@ use endler_snapshot::{Cut, Inner, Mapping, Nanos};
 use super::descriptors::{self, StillShared, Table};
 use super::extract::{self, Gathered};
 use super::notes::Note;
+use super::pages::Pages;
 use super::wait::{Child, Stages, Status};
 use super::{figures, mappings, notes, precautions};
 use crate::copy_arena::Refusal;
@@ -161,7 +162,15 @@ fn read_mappings(notes: &[Note]) -> Vec<Mapping> {
         here: ((&raw const here) as u64, os::thread_id()),
         stacks: &stacks.collect::<Vec<_>>(),
     };
-    mappings::read(&known)
+    // Files and shared memory now, the rest in the copy; or all of it now.
+    match Pages::open().filter(Pages::measures) {
+        Some(pages) => {
+            let mut mappings = mappings::read_maps(&known);
+            pages.measure_shared(&mut mappings);
+            mappings
+        }
+        None => mappings::read_smaps(&known),
+    }
 }
 
 /// Without a copy: the same work here, on tables that change meanwhile.

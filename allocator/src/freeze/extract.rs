@@ -17,7 +17,7 @@ use endler_snapshot::{
 };
 
 use super::notes::Note;
-use super::pages;
+use super::pages::Pages;
 use crate::depot::Magazine;
 use crate::hook::Recorder;
 use crate::look::each_recorded;
@@ -71,10 +71,14 @@ pub(super) fn image(recorder: &Recorder, gathered: &Gathered, cut: Cut, held: Na
         ..Image::default()
     };
     image.blocks = blocks(recorder, &image);
+    let mut mappings = gathered.mappings.clone();
+    let pages = Pages::open();
     image.residency = Residency {
         inner: gathered.inner.clone(),
-        mappings: gathered.mappings.clone(),
-        pages: pages::of_blocks(&image.blocks, &gathered.mappings),
+        pages: pages.map_or_else(Vec::new, |pages| {
+            pages.measure_private(&image.blocks, &mut mappings)
+        }),
+        mappings,
     };
     contexts(recorder, &objects, &mut image);
     image.totals = totals(recorder, image.contexts.len());

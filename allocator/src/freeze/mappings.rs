@@ -1,12 +1,12 @@
-//! The process's mappings and how much of each is resident, from
+//! The process's mappings, from `/proc/self/maps`, or with their figures from
 //! `/proc/self/smaps`.
 //!
-//! For the profiler's thread before the copy: the copy has other mappings of
-//! files than the host, as the kernel fills those in only when they are used. Read
-//! in pieces through a buffer on the stack, so that the heap that is being
-//! measured does not grow for it.
+//! smaps is asked for only where pages cannot be measured otherwise (pages.rs): to
+//! write it the kernel walks all memory of the process, and until a mapping is
+//! done nobody can make or change one. Both are read in pieces through a buffer on the
+//! stack, so that the heap that is being measured does not grow for it.
 //!
-//! Source: proc(5), `/proc/pid/smaps`.
+//! Source: proc(5), `/proc/pid/maps` and `/proc/pid/smaps`.
 
 use std::fs::File;
 use std::io::Read;
@@ -26,10 +26,19 @@ pub(super) struct Known<'a> {
     pub(super) stacks: &'a [(u64, u32)],
 }
 
-/// All mappings, in address order; none where they cannot be read.
-pub(super) fn read(known: &Known<'_>) -> Vec<Mapping> {
+/// All mappings, in address order, without figures; none where they cannot be read.
+pub(super) fn read_maps(known: &Known<'_>) -> Vec<Mapping> {
+    read("/proc/self/maps", known)
+}
+
+/// All mappings, in address order, with their figures; none where they cannot be read.
+pub(super) fn read_smaps(known: &Known<'_>) -> Vec<Mapping> {
+    read("/proc/self/smaps", known)
+}
+
+fn read(path: &str, known: &Known<'_>) -> Vec<Mapping> {
     let mut mappings = Vec::new();
-    if let Ok(file) = File::open("/proc/self/smaps") {
+    if let Ok(file) = File::open(path) {
         lines(file, |line| push(&mut mappings, line, known));
     }
     // A mapping that was made while they were read can be listed twice.
@@ -251,7 +260,12 @@ VmFlags: rd ex mr mw me \n";
             here: (here, 42),
             stacks: &[],
         };
-        let mappings = read(&known);
+        let names = |mappings: &[Mapping]| -> Vec<(Addr, String)> {
+            let of = mappings.iter().filter(|m| m.kind == MappingKind::File);
+            of.map(|m| (m.start, m.name.clone())).collect()
+        };
+        let mappings = read_smaps(&known);
+        assert_eq!(names(&mappings), names(&read_maps(&known)));
         let residency = endler_snapshot::Residency {
             mappings,
             ..Default::default()

@@ -1,23 +1,30 @@
-//! Which pages of the mappings that hold blocks are resident.
+//! How much of each mapping is resident, and which pages of those that hold blocks.
 //!
-//! Runs where the image is built: in the copy, whose table of pages is, for
-//! private memory, the host's at the clone; so blocks and pages are of one instant
-//! and the host does not wait. (Building the image touches the profiler's own
-//! memory only.) Memory that the kernel does not copy for a clone, because it
-//! is shared, seems not to be resident; allocators use none.
+//! ```text
+//!  host, before the copy    mappings by name and place; files and shared memory are
+//!                           measured, which the kernel does not copy for a clone
+//!  copy (or in place)       private memory is measured: its table of pages is the
+//!                           host's at the clone
+//! ```
 //!
-//! The kernel is asked for runs of resident pages (`PAGEMAP_SCAN`, Linux 6.7),
-//! where it can tell the page of zeros that untouched memory shows to readers,
-//! and that is no memory of the process. Older ones give a word for each page; that
-//! page counts as resident then.
+//! So blocks and pages are of one instant, and the host does not wait for its own
+//! memory to be walked, which takes as long as the clone. (Building the image touches
+//! the profiler's own memory only, and what is read there for the first time is the page
+//! of zeros.)
 //!
-//! Source: `Documentation/admin-guide/mm/pagemap.rst`.
+//! The kernel is asked for runs of pages (`PAGEMAP_SCAN`, Linux 6.7), where it
+//! can tell the page of zeros that untouched memory shows to readers, and that is no
+//! memory of the process: so the sum is smaps' Rss. Older ones are asked for
+//! smaps in the host, and give a word for each page in the copy; the page of zeros counts
+//! as resident then.
+//!
+//! Source: `Documentation/admin-guide/mm/pagemap.rst`, `fs/proc/task_mmu.c`.
 
 use std::fs::File;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
 
-use endler_snapshot::{Addr, Blocks, Bytes, Mapping, PAGE, PageRun};
+use endler_snapshot::{Addr, Blocks, Bytes, Mapping, MappingKind, PAGE, PageRun};
 
 use crate::os;
 
@@ -52,30 +59,162 @@ struct Region {
 
 /// `_IOWR('f', 16, struct pm_scan_arg)`
 const PAGEMAP_SCAN: u64 = 0xc060_6610;
+const IS_FILE: u64 = 1 << 2;
 const IS_PRESENT: u64 = 1 << 3;
+const IS_SWAPPED: u64 = 1 << 4;
 const IS_ZERO: u64 = 1 << 5;
 
 /// In a word of the pagemap file.
 const PRESENT: u64 = 1 << 63;
 
-/// The resident pages of those `mappings` that hold a block. O(pages of them).
-pub(super) fn of_blocks(blocks: &Blocks, mappings: &[Mapping]) -> Vec<PageRun> {
-    let mut runs = Vec::new();
-    let Ok(file) = File::open("/proc/self/pagemap") else {
-        return runs;
-    };
-    let mut scans = true;
-    for mapping in mappings {
-        if mapping.rss == Bytes(0) || !holds_block(blocks, mapping) {
-            continue;
-        }
-        let range = (mapping.start.0, mapping.end.0);
-        scans = scans && scan(&file, range, &mut runs);
-        if !scans {
-            read(&file, range, &mut runs);
+/// A process's table of pages.
+pub(super) struct Pages {
+    pagemap: File,
+    /// Whether runs can be asked for.
+    scans: bool,
+}
+
+impl Pages {
+    /// Of this process; none where it may not be read.
+    pub(super) fn open() -> Option<Self> {
+        let mut pages = Pages {
+            pagemap: File::open("/proc/self/pagemap").ok()?,
+            scans: true,
+        };
+        let here = 0u8;
+        let page = (&raw const here) as u64 / PAGE * PAGE;
+        pages.scans = pages.scan((page, page + PAGE), |_| {});
+        Some(pages)
+    }
+
+    /// Whether mappings can be measured by it.
+    pub(super) fn measures(&self) -> bool {
+        self.scans
+    }
+
+    /// Measures those of `mappings` that the copy has otherwise than the host: for the
+    /// host.
+    pub(super) fn measure_shared(&self, mappings: &mut [Mapping]) {
+        for mapping in mappings.iter_mut().filter(|m| !is_copied(m)) {
+            if is_memory(mapping) {
+                self.measure(mapping, |_, _| {});
+            }
         }
     }
-    runs
+
+    /// Measures private memory where runs can be asked for, and gives the resident
+    /// pages of the mappings that hold a block. O(pages).
+    pub(super) fn measure_private(
+        &self,
+        blocks: &Blocks,
+        mappings: &mut [Mapping],
+    ) -> Vec<PageRun> {
+        let mut runs = Vec::new();
+        for mapping in mappings {
+            let range = (mapping.start.0, mapping.end.0);
+            let holds = holds_block(blocks, mapping);
+            if self.scans && is_copied(mapping) {
+                self.measure(mapping, |start, end| {
+                    if holds {
+                        push(&mut runs, start, end);
+                    }
+                });
+            } else if holds && mapping.rss > Bytes(0) {
+                self.read(range, |start, end| push(&mut runs, start, end));
+            }
+        }
+        runs
+    }
+
+    /// Sets a mapping's figures, and calls `resident` for each run of its pages.
+    fn measure(&self, mapping: &mut Mapping, mut resident: impl FnMut(u64, u64)) {
+        (mapping.rss, mapping.private_dirty, mapping.swap) = Default::default();
+        let range = (mapping.start.0, mapping.end.0);
+        self.scan(range, |region| {
+            let bytes = region.end.saturating_sub(region.start);
+            if region.categories & IS_SWAPPED != 0 {
+                mapping.swap.0 += bytes;
+            } else if region.categories & IS_ZERO == 0 {
+                mapping.rss.0 += bytes;
+                if region.categories & IS_FILE == 0 {
+                    mapping.private_dirty.0 += bytes;
+                }
+                resident(region.start, region.end);
+            }
+        });
+    }
+
+    /// Calls `each` for each run of pages that are present or swapped out; false where
+    /// the kernel cannot tell them.
+    fn scan(&self, (start, end): (u64, u64), mut each: impl FnMut(&Region)) -> bool {
+        let mut at = start;
+        let mut regions = [Region::default(); 128];
+        while at < end {
+            let mut arguments = ScanArguments {
+                size: size_of::<ScanArguments>() as u64,
+                start: at,
+                end,
+                vec: regions.as_mut_ptr() as u64,
+                vec_len: regions.len() as u64,
+                category_anyof_mask: IS_PRESENT | IS_SWAPPED,
+                return_mask: IS_PRESENT | IS_SWAPPED | IS_FILE | IS_ZERO,
+                ..ScanArguments::default()
+            };
+            let fd = self.pagemap.as_raw_fd() as u64;
+            let into = (&raw mut arguments) as u64;
+            // SAFETY: reads and writes the arguments, and writes at most `vec_len` regions.
+            let got = unsafe { os::syscall(libc::SYS_ioctl, [fd, PAGEMAP_SCAN, into, 0, 0, 0]) };
+            let Ok(got) = usize::try_from(got) else {
+                return false;
+            };
+            for region in regions.iter().take(got) {
+                each(region);
+            }
+            if arguments.walk_end <= at {
+                break;
+            }
+            at = arguments.walk_end;
+        }
+        true
+    }
+
+    /// Calls `each` for each resident page, by a word for each page.
+    fn read(&self, (start, end): (u64, u64), mut each: impl FnMut(u64, u64)) {
+        let mut words = [0u8; 8 << 10];
+        let mut at = start;
+        while at < end {
+            let pages = ((end - at) / PAGE).min(words.len() as u64 / 8);
+            let Some(into) = words.get_mut(..pages as usize * 8) else {
+                return;
+            };
+            if pages == 0 || self.pagemap.read_exact_at(into, at / PAGE * 8).is_err() {
+                return;
+            }
+            for word in into.chunks_exact(8) {
+                let word = word.try_into().map_or(0, u64::from_le_bytes);
+                if word & PRESENT != 0 {
+                    each(at, at + PAGE);
+                }
+                at += PAGE;
+            }
+        }
+    }
+}
+
+/// Whether the copy's table of pages has all of the mapping's.
+fn is_copied(mapping: &Mapping) -> bool {
+    use MappingKind::{Anonymous, Heap, Own, Stack};
+    matches!(mapping.kind, Heap | Anonymous | Stack | Own)
+}
+
+/// Whether smaps counts the mapping's pages as resident memory: not a device's, nor
+/// huge pages of their own pool, nor the clock's.
+fn is_memory(mapping: &Mapping) -> bool {
+    let name = mapping.name.as_str();
+    let device = name.starts_with("/dev/")
+        && !name.starts_with("/dev/shm/")
+        && !name.starts_with("/dev/zero");
+    !device && !name.starts_with("/anon_hugepage") && !name.starts_with("[vvar")
 }
 
 fn holds_block(blocks: &Blocks, mapping: &Mapping) -> bool {
@@ -96,63 +235,6 @@ fn push(runs: &mut Vec<PageRun>, start: u64, end: u64) {
             pages,
         }),
         _ => {}
-    }
-}
-
-/// By `PAGEMAP_SCAN`; false, and nothing is added, where the kernel has it not.
-fn scan(pagemap: &File, (start, end): (u64, u64), runs: &mut Vec<PageRun>) -> bool {
-    let mut at = start;
-    let mut regions = [Region::default(); 128];
-    while at < end {
-        let mut arguments = ScanArguments {
-            size: size_of::<ScanArguments>() as u64,
-            start: at,
-            end,
-            vec: regions.as_mut_ptr() as u64,
-            vec_len: regions.len() as u64,
-            category_inverted: IS_ZERO,
-            category_mask: IS_PRESENT | IS_ZERO,
-            return_mask: IS_PRESENT,
-            ..ScanArguments::default()
-        };
-        let fd = pagemap.as_raw_fd() as u64;
-        let into = (&raw mut arguments) as u64;
-        // SAFETY: reads and writes the arguments, and writes at most `vec_len` regions.
-        let got = unsafe { os::syscall(libc::SYS_ioctl, [fd, PAGEMAP_SCAN, into, 0, 0, 0]) };
-        let Ok(got) = usize::try_from(got) else {
-            // It fails at the first try or never, but for a mapping that is gone.
-            return at != start;
-        };
-        for region in regions.iter().take(got) {
-            push(runs, region.start, region.end);
-        }
-        if arguments.walk_end <= at {
-            break;
-        }
-        at = arguments.walk_end;
-    }
-    true
-}
-
-/// By a word for each page.
-fn read(pagemap: &File, (start, end): (u64, u64), runs: &mut Vec<PageRun>) {
-    let mut words = [0u8; 8 << 10];
-    let mut at = start;
-    while at < end {
-        let pages = ((end - at) / PAGE).min(words.len() as u64 / 8);
-        let Some(into) = words.get_mut(..pages as usize * 8) else {
-            return;
-        };
-        if pages == 0 || pagemap.read_exact_at(into, at / PAGE * 8).is_err() {
-            return;
-        }
-        for word in into.chunks_exact(8) {
-            let word = word.try_into().map_or(0, u64::from_le_bytes);
-            if word & PRESENT != 0 {
-                push(runs, at, at + PAGE);
-            }
-            at += PAGE;
-        }
     }
 }
 
@@ -201,6 +283,35 @@ mod tests {
         runs.iter().map(page).collect()
     }
 
+    fn pages() -> Pages {
+        let pages = Pages::open().expect("this process may read its own");
+        if !pages.measures() {
+            println!("not run here: PAGEMAP_SCAN, which came with Linux 6.7");
+        }
+        pages
+    }
+
+    fn mapping(of: &Mapped) -> Mapping {
+        Mapping {
+            start: Addr(of.range().0),
+            end: Addr(of.range().1),
+            rss: Bytes(PAGE),
+            ..Mapping::default()
+        }
+    }
+
+    fn block(at: u64) -> Blocks {
+        Blocks {
+            addr: vec![Addr(at)],
+            size: vec![Bytes(8)],
+            context: vec![ContextId(0)],
+            born: vec![Tick(0)],
+            serial: vec![Serial(0)],
+            thread: vec![ThreadId(0)],
+            phase: vec![PhaseId(0)],
+        }
+    }
+
     #[test]
     fn written_pages_are_found_both_ways_and_alike() {
         let mapped = Mapped::new(5000);
@@ -215,16 +326,23 @@ mod tests {
                 _ => expect.push((*page as u64, 1)),
             }
         }
-        let file = File::open("/proc/self/pagemap").expect("it is there");
-        let mut runs = Vec::new();
-        read(&file, mapped.range(), &mut runs);
-        assert_eq!(offsets(&mapped, &runs), expect);
-        let mut runs = Vec::new();
-        if scan(&file, mapped.range(), &mut runs) {
+        let blocks = block(mapped.start() + 5000);
+        let mut pages = pages();
+        let scans = pages.measures();
+        let mut measured = [mapping(&mapped)];
+        if scans {
+            let runs = pages.measure_private(&blocks, &mut measured);
             assert_eq!(offsets(&mapped, &runs), expect);
-        } else {
-            println!("not run here: PAGEMAP_SCAN, which came with Linux 6.7");
+            let all = Bytes(written.len() as u64 * PAGE);
+            let [mapping] = &measured;
+            assert_eq!((mapping.rss, mapping.private_dirty), (all, all));
+            assert_eq!(mapping.swap, Bytes(0));
         }
+        pages.scans = false;
+        let mut mappings = [mapping(&mapped)];
+        let runs = pages.measure_private(&blocks, &mut mappings);
+        assert_eq!(offsets(&mapped, &runs), expect);
+        assert_eq!(mappings[0].rss, Bytes(PAGE), "what smaps said stays");
     }
 
     #[test]
@@ -232,41 +350,59 @@ mod tests {
         let mapped = Mapped::new(8);
         (0..4).for_each(|page| mapped.read(page));
         mapped.write(2);
-        let file = File::open("/proc/self/pagemap").expect("it is there");
-        let mut runs = Vec::new();
-        if scan(&file, mapped.range(), &mut runs) {
+        let blocks = block(mapped.start());
+        let mut pages = pages();
+        if pages.measures() {
+            let runs = pages.measure_private(&blocks, &mut [mapping(&mapped)]);
             assert_eq!(offsets(&mapped, &runs), [(2, 1)]);
-        } else {
-            println!("not run here: PAGEMAP_SCAN, which came with Linux 6.7");
         }
-        let mut runs = Vec::new();
-        read(&file, mapped.range(), &mut runs);
+        pages.scans = false;
+        let runs = pages.measure_private(&blocks, &mut [mapping(&mapped)]);
         assert_eq!(offsets(&mapped, &runs), [(0, 4)]);
     }
 
     #[test]
-    fn only_mappings_that_hold_a_block_are_asked_for() {
+    fn pages_are_listed_only_of_mappings_that_hold_a_block() {
         let (with, without) = (Mapped::new(3), Mapped::new(3));
         with.write(1);
+        without.write(0);
         without.write(1);
-        let mapping = |of: &Mapped| Mapping {
-            start: Addr(of.range().0),
-            end: Addr(of.range().1),
-            rss: Bytes(PAGE),
-            ..Mapping::default()
-        };
         let mut mappings = [mapping(&with), mapping(&without)];
         mappings.sort_by_key(|m| m.start);
-        let blocks = Blocks {
-            addr: vec![Addr(with.start() + 5000)],
-            size: vec![Bytes(8)],
-            context: vec![ContextId(0)],
-            born: vec![Tick(0)],
-            serial: vec![Serial(0)],
-            thread: vec![ThreadId(0)],
-            phase: vec![PhaseId(0)],
-        };
-        let runs = of_blocks(&blocks, &mappings);
+        let pages = pages();
+        let runs = pages.measure_private(&block(with.start() + 5000), &mut mappings);
         assert_eq!(offsets(&with, &runs), [(1, 1)]);
+        if pages.measures() {
+            let rss = |of: &Mapped| {
+                let found = mappings.iter().find(|m| m.start == Addr(of.start()));
+                found.map(|m| m.rss.0 / PAGE)
+            };
+            assert_eq!((rss(&with), rss(&without)), (Some(1), Some(2)));
+        }
+    }
+
+    /// By the kernel's own figures, of each mapping of this process.
+    #[test]
+    fn what_is_measured_is_what_smaps_says() {
+        let pages = pages();
+        if !pages.measures() {
+            return;
+        }
+        let nothing = super::super::mappings::Known {
+            own: &[],
+            here: (0, 0),
+            stacks: &[],
+        };
+        let said = super::super::mappings::read_smaps(&nothing);
+        let mut measured = said.clone();
+        pages.measure_shared(&mut measured);
+        pages.measure_private(&Blocks::default(), &mut measured);
+        let mut compared = 0;
+        for (said, measured) in said.iter().zip(&measured) {
+            compared += usize::from(said.rss == measured.rss && said.rss.0 > 0);
+        }
+        // Other tests of this process touch memory between the two readings. That all
+        // is equal a process without such tests shows (tests/fragmentation.rs).
+        assert!(compared > 10, "{compared} mappings are equal to the byte");
     }
 }

@@ -1,6 +1,6 @@
 //! The process's resident memory, line by line; the lines sum to its Rss.
 //!
-//! The whole is the sum of all mappings' `Rss` in smaps. Of a mapping that holds
+//! The whole is the sum of all mappings' `Rss`. Of a mapping that holds
 //! blocks the resident pages are known, so a block counts with the bytes of it that
 //! are resident, and so does what its allocator rounded up. What is left of the
 //! allocator's resident pages is free, or was given to someone who did not ask
@@ -11,9 +11,9 @@
 //! mappings that hold its blocks have more, the kernel has joined another's memory
 //! to them: the excess counts with the anonymous maps of others.
 //!
-//! Mappings were read just before the copy and pages just after it. Where a
-//! mapping had less resident than its pages now say, the mapping counts: lines are
-//! then cut in the order live, rounding, rest.
+//! Where a mapping has less resident than its pages say (on a kernel that counts untouched
+//! memory among them) the mapping counts: lines are then cut in the order live,
+//! rounding, rest.
 
 use super::family::Family;
 use super::occupancy::{Occupancy, Page, bucket, each_page, requested_in, whole_extents};
