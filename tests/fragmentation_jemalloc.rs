@@ -55,7 +55,8 @@ fn a_cache_of_steady_size_is_fragmentation() {
 fn a_map_is_outside_the_heap() {
     alone("a_map_is_outside_the_heap", |taken| {
         endler::inner_statistics(statistics);
-        resident::a_map_is_outside_the_heap(taken);
+        // What jemalloc says is resident is the most that it can be.
+        resident::a_map_is_outside_the_heap(taken, 2);
     });
 }
 
