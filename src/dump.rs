@@ -49,6 +49,7 @@ pub(crate) fn freeze_and(
     let options = Options {
         sequence,
         keep,
+        inner: crate::inner::asked(),
         ..Options::default()
     };
     let whole = freeze::freeze_with_memory(&options, &mut |image, frozen| {
@@ -106,6 +107,7 @@ fn refer_here(image: &mut Image, frozen: &Frozen<'_>) {
         stack_pointer: stack.stack_pointer,
         stack_end: stack.stack_end,
         instruction_pointer: stack.instruction_pointer,
+        registers: stack.registers.clone(),
         thread_pointer: stack.thread_pointer,
     });
     let threads: Vec<ThreadSpan> = threads.collect();
@@ -192,6 +194,12 @@ fn line(path: &Path, done: &Done) -> String {
         Cut::Racing => line.push_str("no copy could be made, so not of one instant, "),
     }
     line.push_str(&format!("ready after {:.2} s", elapsed.as_secs_f64()));
+    if let Some(reading) = cost.reading {
+        let took = Duration::from_nanos(reading.0).as_secs_f64() * 1e3;
+        line.push_str(&format!(
+            "; the inner allocator's statistics took {took:.1} ms"
+        ));
+    }
     match missing {
         Missing::Nothing => {}
         Missing::References(why) => line.push_str(&format!("; without references: {why}")),
@@ -208,6 +216,7 @@ impl SnapshotInfo {
             bytes: done.cost.bytes,
             held: Duration::from_nanos(done.cost.held.0),
             elapsed: done.elapsed,
+            reading: done.cost.reading.map(|took| Duration::from_nanos(took.0)),
             atomic: done.cost.cut == Cut::Atomic,
         }
     }

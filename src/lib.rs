@@ -20,6 +20,8 @@
 //! * [`on_signal`] writes heap tables and a snapshot file at each signal,
 //!   [`on_exit`] at the end of the process, [`snapshot_to`] when asked.
 //! * [`phase`] marks phases, whose ends can be compared.
+//! * [`inner_statistics`] lets the inner allocator say what it keeps of the memory
+//!   that was freed, for `endler fragmentation`.
 //! * [`snapshot`] opens a snapshot in the process, for its own tests.
 //!
 //! The snapshot is taken from a copy of the process: the process is held for
@@ -28,6 +30,7 @@
 #![warn(missing_docs)]
 
 mod error;
+pub mod inner;
 mod snapshot;
 
 /// What works on the platform that endler was run on: Linux on x86-64.
@@ -59,6 +62,7 @@ use std::path::{Path, PathBuf};
 pub use endler_allocator::{Heap, Mode};
 pub use endler_reports as reports;
 
+pub use endler_snapshot::{Bytes, InnerStatistics};
 pub use error::Error;
 pub use snapshot::{Snapshot, SnapshotInfo};
 
@@ -108,6 +112,32 @@ pub fn on_exit(directory: impl Into<PathBuf>) -> Result<(), Error> {
 /// name. Costs one store; the names of at most 65,534 phases are kept.
 pub fn phase(name: &str) {
     endler_allocator::enter_phase(name);
+}
+
+/// From now on every snapshot carries what the inner allocator says of its own
+/// memory, as `read` tells it: for `endler fragmentation`, which tells by it what the
+/// allocator keeps from what others have.
+///
+/// `read` runs on the profiler's thread, before the process is copied. It may wait
+/// for the allocator's locks, as most allocators' functions do, and so makes a
+/// snapshot later but holds no other thread; how long it took is printed. It
+/// is not for allocating much: what it allocates is in what it counts.
+/// [`inner::automatic`] knows the common allocators, `ENDLER=exact,fragmentation` is
+/// that without code. Another call replaces the function.
+///
+/// ```no_run
+/// endler::inner_statistics(endler::inner::automatic);
+/// // Or of an allocator of your own:
+/// endler::inner_statistics(|| {
+///     Some(endler::InnerStatistics {
+///         allocated: Some(endler::Bytes(1 << 20)),
+///         ..Default::default()
+///     })
+/// });
+/// ```
+pub fn inner_statistics(read: fn() -> Option<InnerStatistics>) {
+    let _pause = endler_allocator::pause();
+    inner::ask(read);
 }
 
 /// Takes a snapshot and writes it to `path`; returns when the file is complete.

@@ -21,6 +21,9 @@ pub struct SnapshotInfo {
     pub held: Duration,
     /// From the call to the complete file.
     pub elapsed: Duration,
+    /// How long the inner allocator's statistics took to read, before the copy, if
+    /// [`crate::inner_statistics`] asked for them.
+    pub reading: Option<Duration>,
     /// Whether the snapshot is of one instant; it is not where the kernel
     /// refused to copy the process.
     pub atomic: bool,

@@ -1,5 +1,6 @@
 //! `ENDLER=exact,signal=USR1,dir=heap-dumps`: what `on_signal` does, without
-//! code. Read once, before `main`.
+//! code; `ENDLER=exact,fragmentation`: what `inner_statistics` does. Read once,
+//! before `main`.
 
 use std::path::PathBuf;
 
@@ -13,6 +14,9 @@ extern "C" fn before_main() {
         return;
     };
     let _pause = endler_allocator::pause();
+    if value.split(',').skip(1).any(|word| word == "fragmentation") {
+        crate::inner::ask(crate::inner::automatic);
+    }
     match asked(&value) {
         Ok(None) => {}
         Ok(Some((number, directory))) => {
@@ -32,6 +36,7 @@ fn asked(value: &str) -> Result<Option<(i32, PathBuf)>, String> {
         match option.split_once('=') {
             Some(("signal", name)) => signal = Some(number(name)?),
             Some(("dir", path)) if !path.is_empty() => directory = PathBuf::from(path),
+            None if option == "fragmentation" => {}
             // The allocator has refused the whole value already, in one line.
             _ => return Ok(None),
         }
@@ -74,6 +79,11 @@ mod tests {
             Ok(Some((libc::SIGUSR2, "dumps/here"))),
         );
         check("exact,signal=40", Ok(Some((40, "heap-dumps"))));
+        check(
+            "exact,fragmentation,signal=USR1",
+            Ok(Some((libc::SIGUSR1, "heap-dumps"))),
+        );
+        check("exact,fragmentation", Ok(None));
         check("exact,signal=FOO", Err(()));
         check("exact,signal=USR1,colour=blue", Ok(None));
         check("exact,signal=USR1,dir=", Ok(None));

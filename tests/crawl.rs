@@ -189,7 +189,7 @@ fn the_fault_is_found(spider: &Spider) {
     assert!(run.output.contains(spider.page), "{}", run.output);
 
     // Which field holds them, and what keeps that.
-    let drain = load(&run.snapshot("drain")).expect("drain");
+    let drain = load(run.snapshot("drain")).expect("drain");
     let pages_held = Heap::new(&drain).all().by(&by::VIA.into());
     let held = pages_held.find("crawl::http::MetaValue::Page.0");
     let held = held

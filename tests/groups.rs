@@ -23,6 +23,10 @@ fn main() {
          tests/truth.sh"
     );
     println!(
+        "not run here: what jemalloc and mimalloc say of themselves through endler's own features: cargo test \
+          --features jemalloc,mimalloc --test fragmentation_jemalloc --test fragmentation_mimalloc"
+    );
+    println!(
         "not run here: `vm.overcommit_memory = 2`, which is the whole machine's (`address_space` \
          sets RLIMIT_DATA, which counts the same for one process)"
     );

@@ -69,6 +69,12 @@ pub fn pause() -> Pause {
     Pause(())
 }
 
+/// Not noted here.
+#[must_use]
+pub fn inner_allocator() -> &'static str {
+    ""
+}
+
 /// Always off.
 #[must_use]
 pub fn mode() -> Option<Mode> {
@@ -83,6 +89,13 @@ pub fn notice_fork() {}
 
 pub(crate) mod freeze {
     use crate::freeze_types::{Cost, Error, Options, Work, WorkOnMemory};
+    pub mod inner {
+        /// Nothing is asked for here.
+        #[must_use]
+        pub fn system() -> Option<endler_snapshot::InnerStatistics> {
+            None
+        }
+    }
 
     /// There is nothing to freeze.
     ///

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use endler_snapshot::{Addr, Cut, Image, Memory, Nanos, ThreadId};
+use endler_snapshot::{Addr, Cut, Image, InnerStatistics, Memory, Nanos, ThreadId};
 
 /// How a snapshot is taken, and what it may cost.
 #[derive(Clone, Copy, Debug)]
@@ -19,7 +19,13 @@ pub struct Options {
     /// How long the copy may work before it is killed. Without a copy the work is
     /// not interrupted: it does not begin when the image alone took as long.
     pub deadline: Duration,
+    /// Reads the inner allocator's statistics, before the copy is made; none if nobody
+    /// asked for them. It may wait for that allocator's locks.
+    pub inner: Option<ReadInner>,
 }
+
+/// Reads an allocator's statistics; none where it gives none.
+pub type ReadInner = fn() -> Option<InnerStatistics>;
 
 impl Default for Options {
     fn default() -> Self {
@@ -28,6 +34,7 @@ impl Default for Options {
             keep: None,
             memory: None,
             deadline: Duration::from_secs(60),
+            inner: None,
         }
     }
 }
@@ -46,6 +53,8 @@ pub struct Cost {
     pub cut: Cut,
     /// Memory that the copy took for itself, in bytes; 0 without a copy.
     pub memory: u64,
+    /// How long the inner allocator's statistics took to read, if they were asked for.
+    pub reading: Option<Nanos>,
 }
 
 /// Work on an image. Runs in the copy, where nothing may be locked, printed,
@@ -64,6 +73,9 @@ pub struct ThreadStack {
     pub stack_end: Addr,
     /// Where a thread that waits will go on.
     pub instruction_pointer: Option<Addr>,
+    /// The registers that are known: the arguments of the system call that a thread
+    /// waits in.
+    pub registers: Vec<u64>,
     /// Its thread pointer (the address of its control block), if that is known.
     pub thread_pointer: Option<Addr>,
 }

@@ -54,6 +54,13 @@ impl<A: GlobalAlloc> Heap<A> {
         Heap { inner, mode }
     }
 
+    /// [`hook::decide`], with the inner allocator's name.
+    #[cold]
+    #[inline(never)]
+    fn decide(mode: Mode) -> u8 {
+        hook::decide(mode, core::any::type_name::<A>())
+    }
+
     /// Any mode but off. Begins with the registers of the frame that asked: the
     /// method's own call of this ends it, so the walk starts at the method's
     /// caller and steps over no frame of ours.
@@ -75,7 +82,7 @@ impl<A: GlobalAlloc> Heap<A> {
         let layout = unsafe { Layout::from_size_align_unchecked(size, align) };
         let state = match state::now() {
             state::COPY => return copy_arena::alloc(layout),
-            state::UNDECIDED => hook::decide(self.mode),
+            state::UNDECIDED => Self::decide(self.mode),
             state => state,
         };
         // SAFETY: the caller's contract.
@@ -111,7 +118,7 @@ impl<A: GlobalAlloc> Heap<A> {
         let layout = unsafe { Layout::from_size_align_unchecked(size, align) };
         let state = match state::now() {
             state::COPY => return copy_arena::alloc_zeroed(layout),
-            state::UNDECIDED => hook::decide(self.mode),
+            state::UNDECIDED => Self::decide(self.mode),
             state => state,
         };
         // SAFETY: the caller's contract.

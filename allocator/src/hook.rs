@@ -21,6 +21,7 @@ use crate::clock::Start;
 use crate::contexts::{Contexts, Frames, Stack};
 use crate::depot::Depot;
 use crate::epochs::Epochs;
+use crate::inner_name::InnerName;
 use crate::late::Late;
 use crate::mode::Mode;
 use crate::os;
@@ -58,6 +59,8 @@ pub(crate) struct Recorder {
     deciding: AtomicU32,
     /// The process that records.
     process: AtomicU32,
+    /// The wrapped allocator's.
+    pub(crate) inner: InnerName,
 }
 
 /// The recorder of this process. Its bytes are all zero at the start, so it
@@ -78,6 +81,7 @@ pub(crate) static RECORDER: Recorder = Recorder {
     lost: AtomicU64::new(0),
     deciding: AtomicU32::new(0),
     process: AtomicU32::new(0),
+    inner: InnerName::new(),
 };
 
 /// Where its threads find free slots.
@@ -101,11 +105,13 @@ thread_local! {
     static ROW: AtomicUsize = const { AtomicUsize::new(0) };
 }
 
-/// Decides the mode at the first allocation of the process.
+/// Decides the mode at the first allocation of the process, which goes to an
+/// allocator of the type `inner`.
 #[cold]
 #[inline(never)]
-pub(crate) fn decide(default: Mode) -> u8 {
+pub(crate) fn decide(default: Mode, inner: &'static str) -> u8 {
     if RECORDER.deciding.swap(1, Ordering::AcqRel) == 0 {
+        RECORDER.inner.set(inner);
         let mode = state::decide(default);
         if mode == Mode::Exact {
             RECORDER.start.begin();
@@ -464,6 +470,13 @@ fn finish_move(parked: &Parked, addr: u64, size: usize) -> bool {
             false
         }
     }
+}
+
+/// What Rust calls the type of the wrapped allocator; empty before the first
+/// allocation.
+#[must_use]
+pub fn inner_allocator() -> &'static str {
+    RECORDER.inner.get()
 }
 
 /// The mode that the process runs in; none before its first allocation.

@@ -34,6 +34,7 @@ mod recorder {
     mod full_tables;
     pub(crate) mod heap;
     pub(crate) mod hook;
+    pub(crate) mod inner_name;
     pub(crate) mod late;
     pub(crate) mod look;
     #[cfg(all(test, loom))]
@@ -53,7 +54,7 @@ mod recorder {
     pub(crate) mod vdso;
 
     pub use heap::Heap;
-    pub use hook::{enter_phase, mode, notice_fork};
+    pub use hook::{enter_phase, inner_allocator, mode, notice_fork};
     pub use pause::{Pause, pause};
 }
 #[cfg(all(target_os = "linux", target_arch = "x86_64", not(endler_elsewhere)))]
@@ -66,10 +67,12 @@ pub(crate) use recorder::*;
 mod recorder;
 
 pub use mode::Mode;
-pub use recorder::{Heap, Pause, enter_phase, mode, notice_fork, pause};
+pub use recorder::{Heap, Pause, enter_phase, inner_allocator, mode, notice_fork, pause};
 
 /// Freezing: an image of this process, while it goes on.
 pub mod freeze {
-    pub use crate::freeze_types::{Cost, Error, Frozen, Options, ThreadStack, Work, WorkOnMemory};
-    pub use crate::recorder::freeze::{freeze, freeze_with_memory};
+    pub use crate::freeze_types::{
+        Cost, Error, Frozen, Options, ReadInner, ThreadStack, Work, WorkOnMemory,
+    };
+    pub use crate::recorder::freeze::{freeze, freeze_with_memory, inner};
 }

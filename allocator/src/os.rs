@@ -148,6 +148,17 @@ pub(crate) unsafe fn unmap(at: *mut u8, len: usize) {
     }
 }
 
+/// The profiler's mappings, first byte and one past the last; allocates, so not
+/// for the hook.
+pub(crate) fn own_regions() -> Vec<(u64, u64)> {
+    let count = REGION_COUNT.load(Ordering::Relaxed);
+    let regions = REGIONS.iter().take(count).map(|[start, length]| {
+        let at = start.load(Ordering::Acquire);
+        (at, at.wrapping_add(length.load(Ordering::Relaxed)))
+    });
+    regions.filter(|(at, _)| *at != 0).collect()
+}
+
 /// Resident bytes of the profiler's own memory, asked of the kernel page by
 /// page (`mincore`); allocates, so not for the hook.
 pub(crate) fn own_resident() -> u64 {

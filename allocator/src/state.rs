@@ -65,7 +65,9 @@ pub(crate) fn asked(value: Option<&[u8]>) -> Asked {
         Some(b"exact") => Mode::Exact,
         Some(_) => return Asked::Unknown,
     };
-    let known = |word: &[u8]| word.starts_with(b"signal=") || word.starts_with(b"dir=");
+    let known = |word: &[u8]| {
+        word == b"fragmentation" || word.starts_with(b"signal=") || word.starts_with(b"dir=")
+    };
     if words.all(known) {
         Asked::Mode(mode)
     } else {
@@ -81,7 +83,7 @@ pub(crate) fn decide(default: Mode) -> Mode {
         Asked::Unknown => {
             os::write_fd(2, b"endler: ENDLER=");
             os::write_fd(2, variable().unwrap_or_default());
-            let rest = b" is not known (known: off, exact, then ,signal=NAME and ,dir=PATH); \
+            let rest = b" is not known (known: off, exact, then ,signal=NAME, ,dir=PATH and ,fragmentation); \
                 nothing is recorded\n";
             os::write_fd(2, rest);
             Mode::Off
@@ -106,6 +108,8 @@ mod tests {
             Some("exact,signal=USR1,dir=heap-dumps"),
             Asked::Mode(Mode::Exact),
         );
+        check(Some("exact,fragmentation"), Asked::Mode(Mode::Exact));
+        check(Some("exact,fragmentation=1"), Asked::Unknown);
         check(Some("exact,colour=blue"), Asked::Unknown);
         check(Some("sample=512KiB"), Asked::Unknown);
         check(Some("Exact"), Asked::Unknown);

@@ -5,6 +5,7 @@
 //! * [`graph`]: who holds what: dominators, retained sizes, paths, leaks.
 //! * [`render`]: Heapy's and trackref's tables, as text.
 //! * [`diff`]: what changed between snapshots, and the sentence on what grew.
+//! * [`fragmentation`]: where the resident memory lies, and who keeps it.
 //! * [`json`]: the same views as JSON.
 //! * [`query`]: views by a text such as `bytype[0].bysite`; [`filter`]: `--where`.
 //! * [`totals`]: what was allocated since the start.
@@ -18,6 +19,7 @@
 pub mod diff;
 mod error;
 pub mod filter;
+pub mod fragmentation;
 pub mod graph;
 pub mod holding;
 #[cfg(feature = "json")]

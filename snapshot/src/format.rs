@@ -6,7 +6,7 @@
 //! profiled process's memory. It is not for: access to a part of the
 //! file without reading the rest, or for files of another tool.
 //!
-//! # Layout, version 1
+//! # Layout, version 2
 //!
 //! All fixed-width numbers are little-endian. Nothing is padded: every byte
 //! belongs to a header or is covered by a checksum.
@@ -43,6 +43,10 @@
 //! id    table                  columns
 //! PROC  process (one row)      pid mode cut taken held exe sequence phase clock
 //! FIGS  figures (one row)      lost truncated stuck own resident
+//! RSID  residency (one row)    allocator reading statistics, rows of MAPS, of PAGS
+//! MAPS  residency.mappings     start end kind access name thread rss
+//!                              private_dirty swap
+//! PAGS  residency.pages        start pages
 //! MODU  modules                path build_id bias start end
 //! THRD  threads                tid name alive stack_pointer
 //! PHAS  phases                 name start
@@ -74,7 +78,8 @@
 //! A column is its rows' values one after another:
 //!
 //! ```text
-//! u16 u32 u64, ids, Bytes, Nanos   LEB128 varint
+//! u16 u32 u64, ids, Bytes, Nanos,
+//! Access                           LEB128 varint
 //! Addr, StackId, Tick, NodeId,
 //! BlockId                          zigzag varint of the wrapping difference
 //!                                  from the row before (row 0: from 0)
@@ -82,6 +87,8 @@
 //! enums, bool                      one byte, the variant's number in order
 //! String, Vec<u8>                  varint length, bytes
 //! Option                           byte 0, or byte 1 and the value
+//! InnerStatistics                  its seven fields, each an Option, in the order of
+//!                                  their declaration
 //! blocks.addr*                     first address as varint; byte s; for each
 //!                                  further row varint((addr - previous) >> s),
 //!                                  where s are the low bits that are 0 in all
@@ -111,11 +118,13 @@
 //! # Versions
 //!
 //! * 1: the first.
-//! * 2: references (SCAN, ROOT, LABL, EDGE). Files of version 1 have none.
+//! * 2: references (SCAN, ROOT, LABL, EDGE); mappings, resident pages and the inner
+//!   allocator (RSID, MAPS, PAGS). Files of version 1 have none of them.
 
 mod blocks;
 mod header;
 mod reader;
+mod residency;
 mod table;
 mod tables;
 mod value;
@@ -186,7 +195,10 @@ pub fn read(bytes: &[u8]) -> Result<Image, Error> {
         offset: bytes.len() as u64,
         what,
     };
-    let image = parts.into_image().map_err(|bad| corrupt(bad.0.into()))?;
+    let version = reader.version();
+    let image = parts
+        .into_image(version)
+        .map_err(|bad| corrupt(bad.0.into()))?;
     image
         .check_invariants()
         .map_err(|what| corrupt(format!("its tables do not fit together: {what}")))?;

@@ -14,11 +14,13 @@
 //! * `addr[i] + size[i] <= addr[i + 1]` unless the cut is racing;
 //! * every id indexes an existing row; `stacks.parent[n] < n` for n > 0;
 //! * `totals.len() == contexts.len()`; `phases[0]` and `stacks` node 0 exist;
+//! * [`Image::residency`] keeps its own (residency.rs);
 //! * where [`Image::resolution`] stands, its per-block columns have the
 //!   length of the blocks and its per-context columns that of the contexts.
 
 use crate::ids::*;
 use crate::references::References;
+use crate::residency::Residency;
 use crate::resolution::Resolution;
 
 /// A frozen heap. See the module's drawing.
@@ -45,6 +47,8 @@ pub struct Image {
     pub phases: Vec<Phase>,
     /// Losses and the profiler's own costs.
     pub figures: Figures,
+    /// Where the resident memory lies.
+    pub residency: Residency,
     /// Names and types; absent in an image that was not resolved yet.
     pub resolution: Option<Resolution>,
     /// What refers to what; absent in an image whose memory was not scanned.
@@ -409,6 +413,7 @@ impl Image {
                 return Err(format!("frame {i} has no module"));
             }
         }
+        self.residency.check_invariants()?;
         if let Some(resolution) = &self.resolution {
             resolution.check_invariants(self)?;
         }

@@ -6,6 +6,7 @@
 //! they come from a file, a forked child or a test that built them by hand.
 //!
 //! * [`image`]: the columns of a frozen heap, one row a live block.
+//! * [`residency`]: where the process's resident memory lies.
 //! * [`resolution`]: what debug information adds: names, types, sites.
 //! * [`references`]: which block refers to which, by which field.
 //! * [`ids`]: the newtypes that index them.
@@ -22,6 +23,7 @@ pub mod ids;
 pub mod image;
 pub mod memory;
 pub mod references;
+pub mod residency;
 pub mod resolution;
 
 pub use error::Error;
@@ -29,4 +31,5 @@ pub use ids::*;
 pub use image::*;
 pub use memory::{Memory, NoMemory, Unreadable};
 pub use references::*;
+pub use residency::*;
 pub use resolution::*;

@@ -12,7 +12,7 @@ use endler_snapshot::*;
 fn sample() -> Vec<u8> {
     let file = file(&resolved(120));
     let sections = sections(&file);
-    assert!(sections.len() > 17, "a section of each kind");
+    assert!(sections.len() > 20, "a section of each kind");
     assert!(sections.iter().any(Section::is_packed) && !sections.iter().all(Section::is_packed));
     file
 }
@@ -399,4 +399,48 @@ fn payloads_changed_with_right_checksums() {
         read > 100 && refused > 100,
         "both ends are reached: {read} read, {refused} refused"
     );
+}
+
+/// Mappings and pages with right checksums that cannot be a process's.
+#[test]
+fn mappings_that_no_process_has() {
+    let image = resolved(120);
+    let check_image = |change: &dyn Fn(&mut Residency), says: &str| {
+        let mut image = image.clone();
+        change(&mut image.residency);
+        let mut to = Vec::new();
+        let refused = format::write(&image, &mut to).expect_err(says);
+        assert!(refused.to_string().contains(says), "{refused}");
+        assert!(to.is_empty(), "nothing of it is written");
+    };
+    check_image(&|r| r.mappings.swap(0, 1), "mapping 1 is not after");
+    check_image(&|r| r.mappings[2].rss.0 += 1 << 40, "more resident than");
+    check_image(&|r| r.pages[0].pages = u64::MAX, "run 0 of pages");
+    check_image(&|r| r.pages[0].start.0 = 0, "run 0 of pages lies in no");
+
+    let (file, sections) = whole();
+    let at = |id: &[u8; 4]| {
+        let found = sections.iter().position(|s| &s.id == id);
+        found.expect("a section of each kind")
+    };
+    // A file that has lost a mapping or a run, and says nothing of it elsewhere.
+    for id in [b"MAPS", b"PAGS"] {
+        let mut fewer = sections.clone();
+        fewer.remove(at(id));
+        let length = assemble(&fewer).len();
+        check(&assemble(&fewer), length, "mappings or pages are missing");
+    }
+    let mut twice = sections.clone();
+    twice.insert(at(b"RSID"), sections[at(b"RSID")].clone());
+    let length = assemble(&twice).len();
+    check(&assemble(&twice), length, "one head of its mappings");
+    let one = |id, payload: &[u8]| assemble(&[Section::plain(id, 1, payload)]);
+    let payload = FILE_HEADER + 24;
+    // start 0, end 0, then a kind that there is not.
+    check(
+        &one(b"MAPS", &[0, 0, 7]),
+        payload + 3,
+        "a byte is no MappingKind",
+    );
+    assert!(format::read(&file).is_ok());
 }

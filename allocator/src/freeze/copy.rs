@@ -26,15 +26,17 @@
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use endler_snapshot::{Cut, Nanos};
+use endler_snapshot::{Cut, Inner, Mapping, Nanos};
 
 use super::descriptors::{self, StillShared, Table};
 use super::extract::{self, Gathered};
 use super::memory::{self, OwnMemory};
+use super::notes::Note;
+use super::pages::Pages;
 use super::wait::{Child, Stages, Status};
-use super::{figures, notes, precautions};
+use super::{figures, mappings, notes, precautions};
 use crate::copy_arena::Refusal;
-use crate::freeze_types::{Cost, Error, Options, Work, WorkOnMemory};
+use crate::freeze_types::{Cost, Error, Options, ReadInner, Work, WorkOnMemory};
 use crate::hook::{self, RECORDER};
 use crate::pause::pause;
 use crate::state::{self, EXACT};
@@ -122,6 +124,8 @@ fn gather(options: &Options) -> Gathered {
         .unwrap_or_default();
     let text = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
     RECORDER.objects.refresh(&RECORDER.rules);
+    let notes = notes::take(os::thread_id());
+    let inner = inner(options.inner);
     let mut exe = [0u8; 4096];
     let len = crate::unwind::objects::executable(&mut exe) as usize;
     Gathered {
@@ -129,10 +133,52 @@ fn gather(options: &Options) -> Gathered {
         taken: Nanos(u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)),
         sequence: options.sequence,
         phases: RECORDER.phases.list(),
-        notes: notes::take(os::thread_id()),
+        inner,
+        // Late, for what was made ready so far is resident too.
+        mappings: read_mappings(&notes),
+        notes,
         resident: figures::resident(),
         process_name: text("/proc/self/comm").trim_end_matches('\n').to_owned(),
         exe: String::from_utf8_lossy(exe.get(..len).unwrap_or(&[])).into_owned(),
+    }
+}
+
+/// The inner allocator's name, and its statistics where they were asked for.
+fn inner(read: Option<ReadInner>) -> Inner {
+    let before = clock::nanos(libc::CLOCK_MONOTONIC);
+    // A panic in a function of the host's must not end the profiler's thread.
+    let statistics = read.and_then(|read| std::panic::catch_unwind(read).ok().flatten());
+    let reading = match read {
+        Some(_) => clock::nanos(libc::CLOCK_MONOTONIC).saturating_sub(before),
+        None => 0,
+    };
+    Inner {
+        allocator: RECORDER.inner.get().to_owned(),
+        reading: Nanos(reading),
+        statistics,
+    }
+}
+
+fn reading(options: &Options, gathered: &Gathered) -> Option<Nanos> {
+    options.inner.map(|_| gathered.inner.reading)
+}
+
+fn read_mappings(notes: &[Note]) -> Vec<Mapping> {
+    let here = 0u8;
+    let stacks = notes.iter().filter_map(|n| Some((n.stack_pointer?, n.tid)));
+    let known = mappings::Known {
+        own: &os::own_regions(),
+        here: ((&raw const here) as u64, os::thread_id()),
+        stacks: &stacks.collect::<Vec<_>>(),
+    };
+    // Files and shared memory now, the rest in the copy; or all of it now.
+    match Pages::open().filter(Pages::measures) {
+        Some(pages) => {
+            let mut mappings = mappings::read_maps(&known);
+            pages.measure_shared(&mut mappings);
+            mappings
+        }
+        None => mappings::read_smaps(&known),
     }
 }
 
@@ -164,6 +210,7 @@ fn in_place(
         held: Nanos(0),
         cut: Cut::Racing,
         memory: 0,
+        reading: reading(options, gathered),
     })
 }
 
@@ -216,6 +263,7 @@ fn copied(
         held,
         cut: Cut::Atomic,
         memory: page.used.load(Ordering::Relaxed),
+        reading: reading(options, gathered),
     };
     Attempt::Finished(match (status, page.stage.load(Ordering::Acquire)) {
         (_, DONE) => Ok(cost),

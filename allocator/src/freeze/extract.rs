@@ -11,12 +11,13 @@ use hashbrown::hash_map::Entry;
 use hashbrown::{HashMap, HashSet};
 
 use endler_snapshot::{
-    Addr, Blocks, Bytes, Context, ContextId, Cut, Figures, Frame, FrameId, FrameKind, Image,
-    Module, ModuleId, Nanos, Phase, PhaseId, Process, Serial, StackEnd, StackId, StackTrie, Thread,
-    ThreadId, Tick, Totals,
+    Addr, Blocks, Bytes, Context, ContextId, Cut, Figures, Frame, FrameId, FrameKind, Image, Inner,
+    Mapping, Module, ModuleId, Nanos, Phase, PhaseId, Process, Residency, Serial, StackEnd,
+    StackId, StackTrie, Thread, ThreadId, Tick, Totals,
 };
 
 use super::notes::Note;
+use super::pages::Pages;
 use crate::depot::Magazine;
 use crate::hook::Recorder;
 use crate::look::each_recorded;
@@ -36,6 +37,8 @@ pub(super) struct Gathered {
     pub(super) sequence: u32,
     pub(super) phases: Vec<Entered>,
     pub(super) notes: Vec<Note>,
+    pub(super) inner: Inner,
+    pub(super) mappings: Vec<Mapping>,
     pub(super) resident: u64,
     pub(super) process_name: String,
     pub(super) exe: String,
@@ -68,6 +71,15 @@ pub(super) fn image(recorder: &Recorder, gathered: &Gathered, cut: Cut, held: Na
         ..Image::default()
     };
     image.blocks = blocks(recorder, &image);
+    let mut mappings = gathered.mappings.clone();
+    let pages = Pages::open();
+    image.residency = Residency {
+        inner: gathered.inner.clone(),
+        pages: pages.map_or_else(Vec::new, |pages| {
+            pages.measure_private(&image.blocks, &mut mappings)
+        }),
+        mappings,
+    };
     contexts(recorder, &objects, &mut image);
     image.totals = totals(recorder, image.contexts.len());
     let load = |n: &crate::sync::AtomicU64| n.load(crate::sync::Ordering::Relaxed);

@@ -135,14 +135,13 @@ pub(super) fn frozen<'a>(
             (Some(mapping), Some(end)) => (waits_at.unwrap_or(mapping.start), end),
             _ => (waits_at?, memory.find(waits_at?)?.end),
         };
+        let note = notes.iter().find(|note| note.tid == thread.tid);
         Some(ThreadStack {
             thread: ThreadId(number),
             stack_pointer: Addr(start),
             stack_end: Addr(end),
-            instruction_pointer: notes
-                .iter()
-                .find(|note| note.tid == thread.tid)
-                .and_then(|note| note.instruction_pointer.map(Addr)),
+            instruction_pointer: note.and_then(|note| note.instruction_pointer.map(Addr)),
+            registers: note.map_or_else(Vec::new, |note| note.arguments.clone()),
             thread_pointer: row.map(|(.., block)| Addr(*block)).filter(|b| b.0 != 0),
         })
     });

@@ -13,6 +13,8 @@
 //! * [`extract`]: from the recorder's tables to the columns of an image.
 //! * [`memory`]: reading the frozen memory, and where stacks stand in it.
 //! * [`figures`]: the process's own numbers.
+//! * [`mappings`], [`pages`]: where its resident memory lies.
+//! * [`inner`]: what glibc's allocator says of itself.
 //!
 //! Not for: deciding where the result goes. That is the caller's work.
 
@@ -20,8 +22,11 @@ mod copy;
 mod descriptors;
 mod extract;
 mod figures;
+pub mod inner;
+mod mappings;
 mod memory;
 mod notes;
+mod pages;
 mod precautions;
 mod wait;
 

@@ -23,6 +23,8 @@ pub(super) struct Note {
     pub(super) stack_pointer: Option<u64>,
     /// Where it will go on, if it was waiting.
     pub(super) instruction_pointer: Option<u64>,
+    /// The arguments of the system call that it was waiting in.
+    pub(super) arguments: Vec<u64>,
     switches: Option<u64>,
 }
 
@@ -44,23 +46,37 @@ pub(super) fn take(own: u32) -> Vec<Note> {
             Some(Note {
                 tid,
                 name: name.trim_end_matches('\n').to_owned(),
-                stack_pointer: waits.map(|(sp, _)| sp),
-                instruction_pointer: waits.map(|(_, ip)| ip),
+                stack_pointer: waits.as_ref().map(|waits| waits.stack_pointer),
+                instruction_pointer: waits.as_ref().map(|waits| waits.instruction_pointer),
+                arguments: waits.map_or_else(Vec::new, |waits| waits.arguments),
                 switches,
             })
         })
         .collect()
 }
 
-/// Stack and instruction pointer in a `syscall` file's line: the last two fields,
-/// unless the thread is running.
-fn waiting(line: &str) -> Option<(u64, u64)> {
+/// What is known of the registers of a thread that waits.
+#[derive(Debug, PartialEq, Eq)]
+struct Waiting {
+    stack_pointer: u64,
+    instruction_pointer: u64,
+    arguments: Vec<u64>,
+}
+
+/// A `syscall` file's line: the call's number, its arguments, the stack and the
+/// instruction pointer; without number and arguments where a thread is blocked
+/// outside a call, and nothing where it is running.
+fn waiting(line: &str) -> Option<Waiting> {
     let fields: Vec<&str> = line.split_ascii_whitespace().collect();
-    let [.., sp, ip] = fields.as_slice() else {
+    let [before @ .., sp, ip] = fields.as_slice() else {
         return None;
     };
     let number = |hex: &str| u64::from_str_radix(hex.strip_prefix("0x")?, 16).ok();
-    Some((number(sp)?, number(ip)?))
+    Some(Waiting {
+        stack_pointer: number(sp)?,
+        instruction_pointer: number(ip)?,
+        arguments: before.iter().filter_map(|field| number(field)).collect(),
+    })
 }
 
 /// How often a thread gave up or lost its processor so far.
@@ -86,6 +102,7 @@ pub(super) fn confirm(notes: &mut [Note], host: u32) {
         if note.switches.is_none() || switches(&path) != note.switches {
             note.stack_pointer = None;
             note.instruction_pointer = None;
+            note.arguments.clear();
         }
     }
 }
@@ -97,11 +114,15 @@ mod tests {
     #[test]
     fn the_syscall_line_gives_the_stack_pointer_of_a_waiting_thread_only() {
         let line = "202 0x7f 0x80 0x0 0x0 0x0 0x0 0x7ffd1000 0x7f00aa\n";
-        assert_eq!(waiting(line), Some((0x7ffd_1000, 0x7f_00aa)));
-        assert_eq!(
-            waiting("-1 0x7ffd1000 0x7f00aa"),
-            Some((0x7ffd_1000, 0x7f_00aa))
-        );
+        let found = |arguments| {
+            Some(Waiting {
+                stack_pointer: 0x7ffd_1000,
+                instruction_pointer: 0x7f_00aa,
+                arguments,
+            })
+        };
+        assert_eq!(waiting(line), found(vec![0x7f, 0x80, 0, 0, 0, 0]));
+        assert_eq!(waiting("-1 0x7ffd1000 0x7f00aa"), found(Vec::new()));
         assert_eq!(waiting("running\n"), None);
         assert_eq!(waiting(""), None);
     }

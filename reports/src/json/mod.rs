@@ -2,12 +2,14 @@
 //! million rows need no memory, and in the order of keys given there.
 
 mod diff;
+mod fragmentation;
 mod object;
 mod query;
 mod report;
 mod totals;
 
 pub use diff::diff;
+pub use fragmentation::fragmentation;
 pub use object::Object;
 pub use query::query;
 pub use report::report;

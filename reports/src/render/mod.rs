@@ -5,6 +5,7 @@
 //! improve: `tests/guppy.rs` compares it with what guppy3 prints.
 
 pub mod coverage;
+pub mod fragmentation;
 mod leaks;
 pub mod live;
 pub mod number;

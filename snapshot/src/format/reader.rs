@@ -38,6 +38,7 @@ impl Section<'_> {
 /// Reads sections one after the other, up to and with the end section.
 pub(super) struct Reader<'a> {
     bytes: &'a [u8],
+    version: u32,
     at: usize,
     sections: u64,
     plain: Vec<u8>,
@@ -65,8 +66,9 @@ impl<'a> Reader<'a> {
         }
         match word(header, 8) {
             // A section that came later is absent in an older file.
-            1..=VERSION => Ok(Reader {
+            version @ 1..=VERSION => Ok(Reader {
                 bytes,
+                version,
                 at: FILE_HEADER,
                 sections: 0,
                 plain: Vec::new(),
@@ -77,6 +79,11 @@ impl<'a> Reader<'a> {
                 newest: VERSION,
             }),
         }
+    }
+
+    /// The version that the file is of.
+    pub(super) fn version(&self) -> u32 {
+        self.version
     }
 
     /// The next section, `None` after the end section was read and checked.

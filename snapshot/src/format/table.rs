@@ -1,6 +1,7 @@
 //! Tables of rows as sections of columns.
 
 use super::header::Id;
+use super::residency::Head;
 use super::value::{Value, grow, put_column, take_column};
 use super::varint::{Bad, Plain};
 use super::writer::Writer;
@@ -8,6 +9,7 @@ use super::{MAX_ROWS, MAX_TEXT};
 use crate::error::Error;
 use crate::image::{Context, Figures, Frame, Module, Phase, Process, Thread, Totals};
 use crate::references::{Root, Scan};
+use crate::residency::{Mapping, PageRun};
 use crate::resolution::{ModuleInfo, SourceLine, TypeRow};
 
 /// A row type, and the order of its columns in the file.
@@ -70,6 +72,9 @@ columns! {
         pid, mode, cut, taken, held, exe, sequence, phase, clock.nanos_per_tick, clock.now
     }
     Figures { lost, truncated, stuck, own, resident }
+    Head { allocator, reading, statistics, mappings, runs }
+    Mapping { start, end, kind, access, name, thread, rss, private_dirty, swap }
+    PageRun { start, pages }
     Module { path, build_id, bias, start, end }
     Thread { tid, name, alive, stack_pointer }
     Phase { name, start }

@@ -2,6 +2,7 @@
 
 use super::blocks::*;
 use super::header::Id;
+use super::residency::{self, MAPS, PAGS, RSID, put_residency};
 use super::table::{put_table, take_table};
 use super::varint::{Bad, Plain};
 use super::writer::Writer;
@@ -34,8 +35,9 @@ const LABL: Id = *b"LABL";
 const EDGE: Id = *b"EDGE";
 
 /// The order in the file.
-const ORDER: [Id; 22] = [
-    PROC, FIGS, MODU, THRD, PHAS, FRAM, STCK, CTXT, TOTL, BLKS, // always
+const ORDER: [Id; 25] = [
+    PROC, FIGS, RSID, MAPS, PAGS, // always
+    MODU, THRD, PHAS, FRAM, STCK, CTXT, TOTL, BLKS, // always
     STRS, LINE, FLIN, TYPE, BTYP, SITE, CTYP, MINF, // resolved
     SCAN, ROOT, LABL, EDGE, // scanned
 ];
@@ -44,6 +46,7 @@ const ORDER: [Id; 22] = [
 pub(super) fn put_all(image: &Image, w: &mut Writer<'_>) -> Result<(), Error> {
     put_table(PROC, std::slice::from_ref(&image.process), w)?;
     put_table(FIGS, std::slice::from_ref(&image.figures), w)?;
+    put_residency(&image.residency, w)?;
     put_table(MODU, &image.modules, w)?;
     put_table(THRD, &image.threads, w)?;
     put_table(PHAS, &image.phases, w)?;
@@ -88,6 +91,7 @@ pub(super) struct Parts {
     process: Vec<Process>,
     figures: Vec<Figures>,
     scan: Vec<Scan>,
+    residency: residency::Part,
     /// Position in [`ORDER`] of the last section.
     last: usize,
 }
@@ -106,6 +110,7 @@ impl Parts {
         match id {
             PROC => take_table(&mut self.process, rows, from),
             FIGS => take_table(&mut self.figures, rows, from),
+            RSID | MAPS | PAGS => self.residency.take(id, rows, from),
             MODU => take_table(&mut image.modules, rows, from),
             THRD => take_table(&mut image.threads, rows, from),
             PHAS => take_table(&mut image.phases, rows, from),
@@ -122,8 +127,8 @@ impl Parts {
         }
     }
 
-    /// The image, with the two tables of one row taken out.
-    pub(super) fn into_image(mut self) -> Result<Image, Bad> {
+    /// The image, with the tables of one row taken out.
+    pub(super) fn into_image(mut self, version: u32) -> Result<Image, Bad> {
         let (Ok([process]), Ok([figures])) = (
             <[Process; 1]>::try_from(self.process),
             <[Figures; 1]>::try_from(self.figures),
@@ -141,6 +146,7 @@ impl Parts {
             }
         }
         self.image.figures = figures;
+        self.image.residency = self.residency.into_residency(version)?;
         Ok(self.image)
     }
 }

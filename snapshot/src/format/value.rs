@@ -5,6 +5,7 @@ use super::varint::{Bad, Plain, put_varint, unzigzag, zigzag};
 use crate::ids::*;
 use crate::image::{Cut, FrameKind, Mode, StackEnd};
 use crate::references::{EdgeKind, RootKind};
+use crate::residency::{Access, MappingKind};
 use crate::resolution::{DebugLevel, Evidence, LineOwner};
 
 /// Appends a 32-bit column as zigzag varints of its wrapping differences.
@@ -95,7 +96,7 @@ macro_rules! numbers {
 numbers! {
     u16, u32, u64;
     Bytes(u64), Nanos(u64), ContextId(u32), FrameId(u32), ModuleId(u32), ThreadId(u16),
-    PhaseId(u16), TypeId(u32), StrId(u32), LineId(u32), LabelId(u32)
+    PhaseId(u16), TypeId(u32), StrId(u32), LineId(u32), LabelId(u32), Access(u16)
 }
 
 macro_rules! differences32 {
@@ -158,6 +159,9 @@ enums! {
     StackEnd { Complete = 0, Truncated = 1, Stuck = 2 }
     FrameKind { Call = 0, Interrupted = 1 }
     Evidence { Stack = 0, Merged = 1, Field = 2, Neighbour = 3, Unknown = 4 }
+    MappingKind {
+        Heap = 0, Anonymous = 1, Stack = 2, File = 3, Own = 4, Kernel = 5, Shared = 6
+    }
     LineOwner { User = 0, Std = 1, Container = 2, Profiler = 3 }
     RootKind { Static = 0, ThreadLocal = 1, Stack = 2 }
     EdgeKind { Owned = 0, Borrowed = 1, Weak = 2, Conservative = 3 }

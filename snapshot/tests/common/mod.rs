@@ -114,6 +114,7 @@ fn sample(blocks: usize, scale: u32) -> Image {
                 start: Tick(i as u32 * 1000),
             })
             .collect(),
+        residency: residency(&mut random),
         ..Image::default()
     };
     image.frames = (0..frames)
@@ -168,6 +169,62 @@ fn sample(blocks: usize, scale: u32) -> Image {
     resolve(&mut image, &mut random);
     scan(&mut image, &mut random);
     image
+}
+
+/// Mappings as a program's: its heap with holes in it, files, stacks, anonymous.
+fn residency(random: &mut Random) -> Residency {
+    let kinds = [
+        (MappingKind::File, 5, "/srv/crawl/target/release/crawl"),
+        (MappingKind::Heap, 3, "[heap]"),
+        (MappingKind::Anonymous, 3, ""),
+        (MappingKind::Own, 3, "[anon:endler]"),
+        (MappingKind::Shared, 11, "/dev/zero (deleted)"),
+        (MappingKind::Stack, 3, "[stack]"),
+        (MappingKind::Kernel, 5, "[vdso]"),
+    ];
+    let mut at = 0x5555_5555_4000;
+    let mut mappings = Vec::new();
+    for (kind, access, name) in kinds {
+        let start = at + 4096 * random.skewed(1000);
+        let end = start + 4096 * (1 + random.skewed(5000));
+        at = end;
+        let rss = random.below((end - start) / 4096 + 1) * 4096;
+        mappings.push(Mapping {
+            start: Addr(start),
+            end: Addr(end),
+            kind,
+            access: Access(access),
+            name: name.into(),
+            thread: (kind == MappingKind::Stack).then_some(4242),
+            rss: Bytes(rss),
+            private_dirty: Bytes(rss / 2),
+            swap: Bytes(random.skewed(9) * 4096),
+        });
+    }
+    let mut pages = Vec::new();
+    let (mut start, end) = (mappings[1].start.0, mappings[1].end.0);
+    while start < end {
+        let length = (1 + random.skewed(20)).min((end - start) / 4096);
+        pages.push(PageRun {
+            start: Addr(start),
+            pages: length,
+        });
+        start += 4096 * (length + 1 + random.skewed(3));
+    }
+    Residency {
+        inner: Inner {
+            allocator: "tikv_jemallocator::Jemalloc".into(),
+            reading: Nanos(12_345),
+            statistics: Some(InnerStatistics {
+                allocated: Some(Bytes(random.skewed(1 << 30))),
+                resident: Some(Bytes(0)),
+                metadata: Some(Bytes(u64::MAX)),
+                ..InnerStatistics::default()
+            }),
+        },
+        mappings,
+        pages,
+    }
 }
 
 /// A run against an allocator like glibc's: 16 bytes of alignment, 8 bytes

@@ -21,6 +21,8 @@ pub(crate) enum Command {
     Report(Report),
     /// What changed between two snapshots or more, in the order of time
     Diff(Diff),
+    /// Where resident memory is, what the allocator keeps, and who pins its pages
+    Fragmentation(Fragmentation),
     /// A view by an expression: bytype[0].byvia
     Query(Query),
     /// What keeps the blocks of a type, by the shortest ways from a root
@@ -83,6 +85,23 @@ pub(crate) struct Diff {
     #[arg(long, value_name = "N")]
     pub(crate) top: Option<usize>,
     /// JSON instead of a table
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) symbols: Symbols,
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct Fragmentation {
+    /// One snapshot, or several, the oldest first, for a verdict on what grew; one
+    /// may be - for standard input
+    #[arg(num_args = 1.., required = true, value_name = "SNAPSHOT")]
+    pub(crate) snapshots: Vec<PathBuf>,
+    /// So many rows of blocks that pin pages; 10 unless given, and all of them
+    /// with --json
+    #[arg(long, value_name = "N")]
+    pub(crate) top: Option<usize>,
+    /// JSON instead of tables
     #[arg(long)]
     pub(crate) json: bool,
     #[command(flatten)]

@@ -1,20 +1,22 @@
 //! What each command does.
 
 use crate::Failure;
-use crate::args::{Args, Command, Diff, Query, Report};
+use crate::args::{Args, Command, Diff, Fragmentation, Query, Report, Symbols};
 use crate::held;
 use crate::input::image;
 use endler_reports::diff::{diff, growth};
+use endler_reports::fragmentation::{account, verdict};
 use endler_reports::json;
 use endler_reports::partition::{By, Heap, by};
 use endler_reports::query::{QueryError, query};
+use endler_reports::render::fragmentation as render_fragmentation;
 use endler_reports::render::page::{Listing, text};
 use endler_reports::render::series::{Series, letter};
 use endler_reports::render::{Columns, Coverage, Page, view};
 use endler_reports::totals::totals;
 use endler_snapshot::{Image, Process};
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Does what the command line says.
 pub(crate) fn run(args: &Args, out: &mut dyn Write) -> Result<(), Failure> {
@@ -22,6 +24,7 @@ pub(crate) fn run(args: &Args, out: &mut dyn Write) -> Result<(), Failure> {
         Command::Report(args) if args.totals => report_totals(args, out),
         Command::Report(args) => report(args, out),
         Command::Diff(args) => difference(args, out),
+        Command::Fragmentation(args) => fragmentation(args, out),
         Command::Query(args) => ask(args, out),
         Command::Paths(args) => held::paths(args, out),
         Command::Oldest(args) => held::oldest(args, out),
@@ -119,18 +122,7 @@ fn difference(args: &Diff, out: &mut dyn Write) -> Result<(), Failure> {
                        give --by type, site or another relation than id";
         return Err(Failure::Usage(message.into()));
     }
-    let images: Vec<Image> = args
-        .snapshots
-        .iter()
-        .map(|path| image(path, &args.symbols))
-        .collect::<Result<_, _>>()?;
-    for pair in images.windows(2) {
-        if let [before, after] = pair
-            && let Some(doubt) = doubt(&before.process, &after.process)
-        {
-            let _ = writeln!(io::stderr(), "endler: {doubt}");
-        }
-    }
+    let images = images(&args.snapshots, &args.symbols)?;
     let heaps: Vec<Heap<'_>> = images.iter().map(Heap::new).collect();
     let (Some(&first), Some(&last)) = (heaps.first(), heaps.last()) else {
         return Ok(());
@@ -170,6 +162,43 @@ fn difference(args: &Diff, out: &mut dyn Write) -> Result<(), Failure> {
         _ => Box::new(Series::new(&compared)),
     };
     Ok(writeln!(out, "{}", text(&*table, page(args.top)))?)
+}
+
+fn fragmentation(args: &Fragmentation, out: &mut dyn Write) -> Result<(), Failure> {
+    let images = images(&args.snapshots, &args.symbols)?;
+    let accounts: Vec<_> = images.iter().map(|i| account(Heap::new(i))).collect();
+    let verdict = verdict(&accounts);
+    if args.json {
+        let paths: Vec<String> = args.snapshots.iter().map(|path| given(path)).collect();
+        let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
+        return Ok(json::fragmentation(
+            out,
+            &paths,
+            &accounts,
+            verdict.as_ref(),
+            args.top,
+        )?);
+    }
+    let page = page(args.top);
+    let text = render_fragmentation::fragmentation(&accounts, verdict.as_ref(), page);
+    Ok(write!(out, "{text}")?)
+}
+
+/// Several snapshots, and a line on standard error for each that cannot be compared
+/// with the one before it.
+fn images(paths: &[PathBuf], symbols: &Symbols) -> Result<Vec<Image>, Failure> {
+    let images: Vec<Image> = paths
+        .iter()
+        .map(|path| image(path, symbols))
+        .collect::<Result<_, _>>()?;
+    for pair in images.windows(2) {
+        if let [before, after] = pair
+            && let Some(doubt) = doubt(&before.process, &after.process)
+        {
+            let _ = writeln!(io::stderr(), "endler: {doubt}");
+        }
+    }
+    Ok(images)
 }
 
 fn ask(args: &Query, out: &mut dyn Write) -> Result<(), Failure> {
