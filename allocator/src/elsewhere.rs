@@ -88,6 +88,7 @@ pub fn enter_phase(_name: &str) {}
 pub fn notice_fork() {}
 
 pub(crate) mod freeze {
+    /// What an allocator says of itself.
     pub mod inner {
         /// Nothing is asked for here.
         #[must_use]
