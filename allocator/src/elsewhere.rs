@@ -89,6 +89,7 @@ pub fn notice_fork() {}
 
 pub(crate) mod freeze {
     use crate::freeze_types::{Cost, Error, Options, Work, WorkOnMemory};
+    /// What an allocator says of itself.
     pub mod inner {
         /// Nothing is asked for here.
         #[must_use]

@@ -493,8 +493,8 @@ Resident pages of the heap by occupancy (bytes requested, of 4096): 4 in all.
 
 Who pins sparse pages (a tenth live or less): 2 blocks of 300 bytes on 2 pages; without all of them \
 8192 bytes would be free.
- Index  Count     Size  Pages  Returns Type & Site
-     0      2      300      2     8192 Box<crawl::A> & crawl::keep at src/main.rs:13
+ Index  Count     Size  Pages  Returns Type & Site & Referred Via:
+     0      2      300      2     8192 Box<crawl::A> & crawl::keep at src/main.rs:13 & (none)
 "
     );
 }

@@ -9,7 +9,7 @@ use std::fmt;
 pub enum Error {
     /// The file does not begin as a snapshot does.
     NotASnapshot,
-    /// A newer format version than this build reads.
+    /// Another format version than this build reads.
     Version {
         /// The version in the file.
         found: u32,
@@ -39,6 +39,11 @@ impl fmt::Display for Error {
                 f,
                 "not an endler snapshot (it does not begin with the snapshot mark); \
                  give a file that `endler::snapshot_to`, a signal or `on_exit` wrote"
+            ),
+            Error::Version { found, newest } if found < newest => write!(
+                f,
+                "snapshot version {found} is older than this endler reads ({newest}); \
+                 use the endler that wrote it, or take a new one"
             ),
             Error::Version { found, newest } => write!(
                 f,

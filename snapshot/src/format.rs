@@ -136,7 +136,7 @@ use std::io::Write;
 use crate::error::Error;
 use crate::image::Image;
 
-/// The format version that [`write()`] writes, and the newest that [`read`] reads.
+/// The format version that [`write()`] writes, and the one that [`read`] reads.
 /// Any change of the layout in the module's docs raises it.
 pub const VERSION: u32 = 2;
 

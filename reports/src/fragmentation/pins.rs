@@ -19,7 +19,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 /// What rows are cut by. A relation more is a column more, in text and in JSON.
-pub const PINNED_BY: [&Relation; 2] = [by::TYPE, by::SITE];
+pub const PINNED_BY: [&Relation; 3] = [by::TYPE, by::SITE, by::VIA];
 
 /// The fullest bucket that is sparse.
 const SPARSE: usize = BUCKETS / 10;
