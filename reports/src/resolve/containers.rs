@@ -22,7 +22,7 @@ mod table;
 pub(super) use self::forms::{Form, Print};
 use self::forms::{HIDDEN, UNSIZED};
 use self::forms::{is_literal, settled};
-use self::table::ENTRIES;
+use self::table::{ENTRIES, VISITORS};
 use super::functions::Function;
 use super::typename::{NodeId, TypeName};
 
@@ -245,6 +245,20 @@ pub(super) fn matching(function: &Function) -> Option<Match> {
         size,
         hasher,
         called_by_elements: CALLED_BY_ELEMENTS.contains(&base),
+    })
+}
+
+/// The text that the visitor makes which a deserializer's function is called with.
+pub(super) fn visited(function: &Function) -> Option<Form> {
+    if !function.name.contains("Visitor") && !function.name.contains("Classifier") {
+        return None;
+    }
+    let name = TypeName::parse(&function.name);
+    let args = name.args(name.root());
+    args.iter().find_map(|&arg| {
+        let path = name.path(arg)?;
+        let visitor = VISITORS.iter().find(|(known, _)| *known == path)?;
+        Some(visitor.1)
     })
 }
 

@@ -9,13 +9,17 @@
 //!    equal size into one, whose name is then right for only one of them. If
 //!    the direct caller, another physical frame, is of the same family and
 //!    speaks of another content, the caller is right.
-//! 5. (Calls cut away by the optimiser: not yet.)
+//! 5. *Merged calls*: the optimiser makes one call of two and forgets where it
+//!    came from. What was inlined next to it is the best guess ([`neighbours`]),
+//!    or what the deserializer's visitor makes ([`containers`]).
 //! 6. User code that calls the allocator itself: raw memory; the type whose
 //!    method does it, or a generic argument, is what it holds if its size is
 //!    the block's.
 //!
 //! Whatever no rule reaches is unknown, and says so. The rules and how often
 //! each is right were measured: `tests/truth.rs` repeats it.
+//!
+//! [`neighbours`]: super::neighbours
 
 use endler_snapshot::{Evidence, LineOwner, StackEnd};
 
@@ -72,6 +76,78 @@ const LEAVES: [(&str, &[&str]); 3] = [
     ),
     ("alloc::boxed", &["box_new_uninit", "exchange_malloc"]),
     ("hashbrown::raw::alloc::inner", &["do_alloc"]),
+];
+
+/// Functions that allocate whenever they are called, or when there is no room.
+const ALLOCATING: [(&str, &[&str]); 8] = [
+    (
+        "alloc::alloc",
+        &[
+            "alloc",
+            "alloc_zeroed",
+            "realloc",
+            "allocate",
+            "allocate_zeroed",
+            "alloc_impl",
+            "exchange_malloc",
+            "grow",
+            "grow_impl",
+        ],
+    ),
+    (
+        "alloc::raw_vec",
+        &[
+            "with_capacity",
+            "with_capacity_in",
+            "with_capacity_zeroed",
+            "with_capacity_zeroed_in",
+            "try_with_capacity",
+            "try_with_capacity_in",
+            "try_allocate_in",
+            "reserve",
+            "reserve_exact",
+            "try_reserve",
+            "try_reserve_exact",
+            "do_reserve_and_handle",
+            "grow_one",
+            "grow_amortized",
+            "grow_exact",
+            "finish_grow",
+        ],
+    ),
+    (
+        "alloc::slice",
+        &["to_vec", "to_vec_in", "to_owned", "repeat"],
+    ),
+    ("alloc::slice::hack", &["to_vec"]),
+    (
+        "alloc::boxed",
+        &[
+            "new",
+            "new_in",
+            "new_uninit",
+            "new_uninit_in",
+            "try_new_uninit_in",
+            "box_new_uninit",
+            "pin",
+        ],
+    ),
+    (
+        "alloc::rc",
+        &["new", "new_in", "allocate_for_layout", "allocate_for_slice"],
+    ),
+    (
+        "alloc::sync",
+        &["new", "new_in", "allocate_for_layout", "allocate_for_slice"],
+    ),
+    (
+        "hashbrown::raw",
+        &[
+            "new_uninitialized",
+            "fallible_with_capacity",
+            "prepare_resize",
+        ],
+    ),
 ];
 
 /// Code that comes between a container and what only uses it: what stands
@@ -216,6 +292,54 @@ impl<'f> Rules<'f> {
         }
     }
 
+    /// The innermost step outside the allocator if the optimiser cut the calls
+    /// below it away: it has no line, and nothing that says more stands below.
+    pub(super) fn cut(&self, steps: &[Step], start: usize) -> Option<usize> {
+        let is_leaf = |step: &Step| self.function(step).is_some_and(is_leaf);
+        let at = steps.iter().skip(start).position(|s| !is_leaf(s))? + start;
+        let step = steps.get(at)?;
+        let below = at.checked_sub(1).and_then(|i| steps.get(i));
+        let innermost = below.is_none_or(|b| b.frame != step.frame);
+        (innermost && step.line.line == 0).then_some(at)
+    }
+
+    /// Rule 5, where nothing is left of the calls: what the visitor makes that a
+    /// deserializer was called with.
+    pub(super) fn visited(&self, steps: &[Step]) -> Option<Typed> {
+        let frame = steps.first()?.frame;
+        let inner = steps.iter().take_while(|s| s.frame == frame);
+        inner.into_iter().find_map(|step| {
+            let form = containers::visited(self.function(step)?)?;
+            Some(Typed {
+                form,
+                content: "u8".to_owned(),
+                hasher: None,
+                size: None,
+                evidence: Evidence::Neighbour,
+                born: step.line,
+                family: Family::Sequence,
+            })
+        })
+    }
+
+    /// Rule 5: what a chain that stands near the call says, if it allocates.
+    pub(super) fn neighbour(&self, steps: &[Step], end: StackEnd) -> Option<Typed> {
+        let start = self.start(steps);
+        let frame = steps.first()?.frame;
+        let inner = steps.iter().take_while(|s| s.frame == frame);
+        let mut functions = inner.filter_map(|s| self.function(s));
+        if !functions.any(allocates) {
+            return None;
+        }
+        match self.infer(steps, start, end) {
+            Verdict::Typed(typed) => Some(Typed {
+                evidence: Evidence::Neighbour,
+                ..typed
+            }),
+            Verdict::Raw(_) | Verdict::Unknown => None,
+        }
+    }
+
     /// Whether a function that no entry describes ends the search for a birth,
     /// or for refinements.
     fn ends(&self, function: &Function, born: bool) -> bool {
@@ -268,6 +392,15 @@ fn is_shim(function: &Function) -> bool {
 fn is_leaf(function: &Function) -> bool {
     let base = function.name.split('<').next().unwrap_or_default();
     LEAVES
+        .iter()
+        .any(|(module, names)| function.module == *module && names.contains(&base))
+}
+
+/// Whether the function is one on the way to the allocator: most methods of
+/// containers never call it.
+fn allocates(function: &Function) -> bool {
+    let base = function.name.split('<').next().unwrap_or_default();
+    ALLOCATING
         .iter()
         .any(|(module, names)| function.module == *module && names.contains(&base))
 }
