@@ -21,6 +21,12 @@
 //!
 //! [`neighbours`]: super::neighbours
 
+#[cfg(test)]
+#[allow(clippy::indexing_slicing, reason = "tests")]
+mod tests;
+
+mod lists;
+
 use endler_snapshot::{Evidence, LineOwner, StackEnd};
 
 use super::containers::{self, Family, Form, Match, SizeRule};
@@ -28,6 +34,7 @@ use super::entries::SizedName;
 use super::frames::Line;
 use super::functions::{Function, Functions};
 use super::owner::SHIMS;
+use lists::{ALLOCATING, LEAVES, TRANSPARENT, USERS};
 
 /// A function of the chain and the physical frame that it stands in.
 #[derive(Clone, Copy, Debug)]
@@ -66,114 +73,6 @@ pub(super) struct Rules<'f> {
 
 /// How far out the allocator's entry can stand.
 const MAX_ALLOCATOR_STEPS: usize = 64;
-
-/// Functions that do nothing but call the allocator. In optimised code they may
-/// be all that is left of the way to it.
-const LEAVES: [(&str, &[&str]); 3] = [
-    (
-        "alloc::raw_vec",
-        &["finish_grow", "try_allocate_in", "shrink_unchecked"],
-    ),
-    ("alloc::boxed", &["box_new_uninit", "exchange_malloc"]),
-    ("hashbrown::raw::alloc::inner", &["do_alloc"]),
-];
-
-/// Functions that allocate whenever they are called, or when there is no room.
-const ALLOCATING: [(&str, &[&str]); 8] = [
-    (
-        "alloc::alloc",
-        &[
-            "alloc",
-            "alloc_zeroed",
-            "realloc",
-            "allocate",
-            "allocate_zeroed",
-            "alloc_impl",
-            "exchange_malloc",
-            "grow",
-            "grow_impl",
-        ],
-    ),
-    (
-        "alloc::raw_vec",
-        &[
-            "with_capacity",
-            "with_capacity_in",
-            "with_capacity_zeroed",
-            "with_capacity_zeroed_in",
-            "try_with_capacity",
-            "try_with_capacity_in",
-            "try_allocate_in",
-            "reserve",
-            "reserve_exact",
-            "try_reserve",
-            "try_reserve_exact",
-            "do_reserve_and_handle",
-            "grow_one",
-            "grow_amortized",
-            "grow_exact",
-            "finish_grow",
-        ],
-    ),
-    (
-        "alloc::slice",
-        &["to_vec", "to_vec_in", "to_owned", "repeat"],
-    ),
-    ("alloc::slice::hack", &["to_vec"]),
-    (
-        "alloc::boxed",
-        &[
-            "new",
-            "new_in",
-            "new_uninit",
-            "new_uninit_in",
-            "try_new_uninit_in",
-            "box_new_uninit",
-            "pin",
-        ],
-    ),
-    (
-        "alloc::rc",
-        &["new", "new_in", "allocate_for_layout", "allocate_for_slice"],
-    ),
-    (
-        "alloc::sync",
-        &["new", "new_in", "allocate_for_layout", "allocate_for_slice"],
-    ),
-    (
-        "hashbrown::raw",
-        &[
-            "new_uninitialized",
-            "fallible_with_capacity",
-            "prepare_resize",
-        ],
-    ),
-];
-
-/// Code that comes between a container and what only uses it: what stands
-/// further out says nothing about the content.
-const USERS: [&str; 7] = [
-    "core::fmt",
-    "std::thread",
-    "std::sync",
-    "std::rt",
-    "std::panic",
-    "std::panicking",
-    "std::sys::backtrace",
-];
-
-/// Container crates whose functions may stand between the allocator and an
-/// entry's function.
-const TRANSPARENT: [&str; 8] = [
-    "hashbrown",
-    "allocator_api2",
-    "indexmap",
-    "smallvec",
-    "thin_vec",
-    "bytes",
-    "slab",
-    "dashmap",
-];
 
 impl<'f> Rules<'f> {
     /// Looks every function up in the entries, once.
@@ -295,8 +194,13 @@ impl<'f> Rules<'f> {
     /// The innermost step outside the allocator if the optimiser cut the calls
     /// below it away: it has no line, and nothing that says more stands below.
     pub(super) fn cut(&self, steps: &[Step], start: usize) -> Option<usize> {
-        let is_leaf = |step: &Step| self.function(step).is_some_and(is_leaf);
-        let at = steps.iter().skip(start).position(|s| !is_leaf(s))? + start;
+        // Library code that knows no content: `finish_grow`, type-erased `reserve`.
+        let is_erased = |step: &Step| {
+            let library = |f: &Function| matches!(f.owner, LineOwner::Std | LineOwner::Container);
+            self.function(step).is_some_and(library)
+                && self.matched(step).is_none_or(|m| m.content.is_empty())
+        };
+        let at = steps.iter().skip(start).position(|s| !is_erased(s))? + start;
         let step = steps.get(at)?;
         let below = at.checked_sub(1).and_then(|i| steps.get(i));
         let innermost = below.is_none_or(|b| b.frame != step.frame);
