@@ -52,15 +52,15 @@ mod warn;
 use std::path::PathBuf;
 
 use endler_snapshot::{
-    DebugLevel, FrameId, Image, LineId, LineOwner, ModuleInfo, Resolution, SourceLine, StackEnd,
-    StackId, StrId, TypeRow,
+    DebugLevel, Evidence, FrameId, Image, LineId, LineOwner, ModuleInfo, Resolution, SourceLine,
+    StackEnd, StackId, StrId, TypeRow,
 };
 
 use self::blocks::{Answer, Types};
 use self::elf::Elf;
 use self::frames::{Line, Tables};
 use self::functions::Functions;
-use self::infer::{Rules, Step, Verdict};
+use self::infer::{Rules, Step, Typed, Verdict};
 use self::modules::Found;
 use self::strings::{FixedMap, Strings};
 pub use self::warn::Warning;
@@ -295,7 +295,11 @@ impl Contexts<'_> {
         let place = self.place(&steps, site, &frames);
         let verdict = match self.rules.infer(&steps, start, end) {
             Verdict::Unknown => self.guess(&steps, start, end, &frames),
-            known => known,
+            Verdict::Typed(typed) => match self.rules.hidden(&steps, &typed) {
+                Some(at) => Verdict::Typed(self.guess_text(&steps, start, at, typed, &frames)),
+                None => Verdict::Typed(typed),
+            },
+            raw => raw,
         };
         let answer = match verdict {
             Verdict::Typed(typed) => {
@@ -345,6 +349,36 @@ impl Contexts<'_> {
             }
         }
         Verdict::Unknown
+    }
+
+    /// What bytes are whose making the optimiser hid, by what stands near the
+    /// step `at`; a guess even if that says no more.
+    fn guess_text(
+        &self,
+        steps: &[Step],
+        start: usize,
+        at: usize,
+        typed: Typed,
+        frames: &[FrameId],
+    ) -> Typed {
+        let (inner, outer) = steps.split_at_checked(at).unwrap_or((steps, &[]));
+        let frame = outer.first().map_or(0, |step| step.frame);
+        let near = frames.get(frame).and_then(|f| self.near.get(&f.index()));
+        let beyond = || outer.iter().skip_while(|step| step.frame == frame).copied();
+        let guess = near.into_iter().flatten().find_map(|chain| {
+            let near: Vec<Step> = chain.iter().map(|&line| Step { line, frame }).collect();
+            if !self.rules.speaks(&near) {
+                return None;
+            }
+            let whole: Vec<Step> = inner.iter().copied().chain(near).chain(beyond()).collect();
+            match self.rules.infer(&whole, start, StackEnd::Complete) {
+                Verdict::Typed(typed) => Some(typed),
+                Verdict::Raw(_) | Verdict::Unknown => None,
+            }
+        });
+        let mut text = guess.or_else(|| self.rules.visited(outer)).unwrap_or(typed);
+        text.evidence = Evidence::Neighbour;
+        text
     }
 
     /// What an unknown type is called after: the site's function, else the

@@ -19,8 +19,8 @@
 mod forms;
 mod table;
 
+use self::forms::{ARC_SLICE, BOX_SLICE, HIDDEN, RC_SLICE, UNSIZED, VEC};
 pub(super) use self::forms::{Form, Print};
-use self::forms::{HIDDEN, UNSIZED};
 use self::forms::{is_literal, settled};
 use self::table::{ENTRIES, VISITORS};
 use super::functions::Function;
@@ -246,6 +246,11 @@ pub(super) fn matching(function: &Function) -> Option<Match> {
         hasher,
         called_by_elements: CALLED_BY_ELEMENTS.contains(&base),
     })
+}
+
+/// Whether this may be the bytes of some text, if more was known.
+pub(super) fn is_bytes(form: Form, content: &str) -> bool {
+    content == "u8" && [VEC, BOX_SLICE, RC_SLICE, ARC_SLICE].contains(&form)
 }
 
 /// The text that the visitor makes which a deserializer's function is called with.

@@ -54,6 +54,8 @@ pub(super) struct Typed {
     pub(super) evidence: Evidence,
     /// The function where the block was born.
     pub(super) born: Line,
+    /// The step that says no more about it, if there is one.
+    ended: Option<usize>,
     family: Family,
 }
 
@@ -137,7 +139,7 @@ impl<'f> Rules<'f> {
     pub(super) fn infer(&self, steps: &[Step], start: usize, end: StackEnd) -> Verdict {
         let mut found: Option<Typed> = None;
         let mut last: Option<(usize, usize, &Match)> = None;
-        let mut cut = true;
+        let mut ended = None;
         for (i, step) in steps.iter().enumerate().skip(start) {
             let Some(function) = self.function(step) else {
                 continue;
@@ -147,7 +149,7 @@ impl<'f> Rules<'f> {
                     if found.is_none() {
                         return self.raw(steps, start, i, function);
                     }
-                    cut = false;
+                    ended = Some(i);
                     break;
                 }
                 continue;
@@ -173,7 +175,7 @@ impl<'f> Rules<'f> {
                             at + 1 == i && frame < step.frame && !inner.called_by_elements
                         });
                         if !direct || matched.entry.family != typed.family {
-                            cut = false;
+                            ended = Some(i);
                             break;
                         }
                         *typed = birth(matched, step.line, Evidence::Merged);
@@ -185,8 +187,8 @@ impl<'f> Rules<'f> {
         match found {
             // The stack was cut inside the container's own code: the body that
             // is named may be a merged one, and its caller is not known.
-            Some(_) if cut && end == StackEnd::Truncated => Verdict::Unknown,
-            Some(typed) => Verdict::Typed(typed),
+            Some(_) if ended.is_none() && end == StackEnd::Truncated => Verdict::Unknown,
+            Some(typed) => Verdict::Typed(Typed { ended, ..typed }),
             None => Verdict::Unknown,
         }
     }
@@ -207,6 +209,22 @@ impl<'f> Rules<'f> {
         (innermost && step.line.line == 0).then_some(at)
     }
 
+    /// Where a merged call hides who refines what was found: the optimiser left
+    /// the content, `to_vec<u8>`, and cut away whether it was for a `String`.
+    pub(super) fn hidden(&self, steps: &[Step], typed: &Typed) -> Option<usize> {
+        let at = typed.ended?;
+        let step = steps.get(at)?;
+        let below = at.checked_sub(1).and_then(|i| steps.get(i))?;
+        let user = self.function(step)?.owner == LineOwner::User;
+        let is_cut = user && step.line.line == 0 && below.frame != step.frame;
+        (is_cut && containers::is_bytes(typed.form, &typed.content)).then_some(at)
+    }
+
+    /// Whether a chain has a function of a container.
+    pub(super) fn speaks(&self, steps: &[Step]) -> bool {
+        steps.iter().any(|step| self.matched(step).is_some())
+    }
+
     /// Rule 5, where nothing is left of the calls: what the visitor makes that a
     /// deserializer was called with.
     pub(super) fn visited(&self, steps: &[Step]) -> Option<Typed> {
@@ -221,6 +239,7 @@ impl<'f> Rules<'f> {
                 size: None,
                 evidence: Evidence::Neighbour,
                 born: step.line,
+                ended: None,
                 family: Family::Sequence,
             })
         })
@@ -317,6 +336,7 @@ fn birth(matched: &Match, line: Line, evidence: Evidence) -> Typed {
         size: matched.size,
         evidence,
         born: line,
+        ended: None,
         family: matched.entry.family,
     }
 }

@@ -287,15 +287,6 @@ fn raw() -> usize {
     unsafe { std::alloc::alloc(layout) as usize }
 }
 
-/// Optimised, both arms share one call of the allocator, and it has no line.
-#[inline(never)]
-fn two_arms(event: &Event<&str>) -> String {
-    match event {
-        Event::Clicked(at) => at.to_owned().to_owned(),
-        Event::Halt => String::from(text()),
-    }
-}
-
 pub(crate) fn strings() -> Vec<Case> {
     let dir = black_box(Path::new("/tmp/a/directory"));
     cases! {
@@ -314,7 +305,6 @@ pub(crate) fn strings() -> Vec<Case> {
         "String::reserve": { let mut s = String::new(); s.reserve(black_box(77)); s } => ["String"];
         "from_utf8": String::from_utf8(text().as_bytes().to_vec()).unwrap() => ["Vec<u8>"];
         "from_utf8_lossy": String::from_utf8_lossy(black_box(b"a\xffbc")).into_owned() => ["String"];
-        "one call for two arms": two_arms(black_box(&Event::Clicked(text()))) => ["String"];
         "clone": { let s = text().to_owned(); let t = s.clone(); std::mem::forget(s); t } => ["String", "String"];
         "join": [text(), text()].join(", ") => ["String"];
         "concat": [text(), text()].concat() => ["String"];
