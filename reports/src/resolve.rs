@@ -38,6 +38,7 @@ mod infer;
 mod lines;
 pub(crate) mod mapped;
 pub(crate) mod modules;
+mod neighbours;
 pub(crate) mod owner;
 pub(crate) mod scopes;
 mod sources;
@@ -51,15 +52,15 @@ mod warn;
 use std::path::PathBuf;
 
 use endler_snapshot::{
-    DebugLevel, FrameId, Image, LineId, LineOwner, ModuleInfo, Resolution, SourceLine, StackEnd,
-    StackId, StrId, TypeRow,
+    DebugLevel, Evidence, FrameId, Image, LineId, LineOwner, ModuleInfo, Resolution, SourceLine,
+    StackEnd, StackId, StrId, TypeRow,
 };
 
 use self::blocks::{Answer, Types};
 use self::elf::Elf;
 use self::frames::{Line, Tables};
 use self::functions::Functions;
-use self::infer::{Rules, Step, Verdict};
+use self::infer::{Rules, Step, Typed, Verdict};
 use self::modules::Found;
 use self::strings::{FixedMap, Strings};
 pub use self::warn::Warning;
@@ -107,7 +108,7 @@ pub fn resolve(image: &mut Image, options: &Options) -> Vec<Warning> {
         strings: Strings::new(),
         functions: Functions::default(),
     };
-    let (modules, chains) = chains_of_all(image, options, &mut tables);
+    let (modules, chains, near) = chains_of_all(image, options, &mut tables);
     let Tables {
         mut strings,
         functions,
@@ -116,6 +117,7 @@ pub fn resolve(image: &mut Image, options: &Options) -> Vec<Warning> {
     let mut contexts = Contexts {
         image,
         chains: &chains,
+        near: &near,
         frame_lines: &frame_lines,
         modules: &modules,
         functions: &functions,
@@ -169,13 +171,17 @@ pub fn resolve(image: &mut Image, options: &Options) -> Vec<Warning> {
     warnings
 }
 
+/// What stands near frames whose own chain the optimiser cut, by frame.
+type NearFrames = FixedMap<usize, Vec<Vec<Line>>>;
+
 /// The inline chain of each frame, and what each module gave.
 fn chains_of_all(
     image: &Image,
     options: &Options,
     tables: &mut Tables,
-) -> (Vec<ModuleInfo>, Vec<Vec<Line>>) {
+) -> (Vec<ModuleInfo>, Vec<Vec<Line>>, NearFrames) {
     let mut chains: Vec<Vec<Line>> = vec![Vec::new(); image.frames.len()];
+    let mut near = NearFrames::default();
     let mut infos = Vec::with_capacity(image.modules.len());
     let mut wanted: Vec<Vec<(u64, usize)>> = vec![Vec::new(); image.modules.len()];
     for (position, frame) in image.frames.iter().enumerate() {
@@ -211,13 +217,18 @@ fn chains_of_all(
                             *slot = chain;
                         }
                     }
+                    for one in found.near {
+                        if let Some(&(_, position)) = wanted.get(one.position) {
+                            near.insert(position, one.chains);
+                        }
+                    }
                     (found.level, shown)
                 }
             },
         };
         infos.push(ModuleInfo { level, source });
     }
-    (infos, chains)
+    (infos, chains, near)
 }
 
 /// The line table, and where each frame's lines begin in it.
@@ -246,6 +257,7 @@ fn source_lines(chains: &[Vec<Line>], functions: &Functions) -> (Vec<SourceLine>
 struct Contexts<'i> {
     image: &'i Image,
     chains: &'i [Vec<Line>],
+    near: &'i NearFrames,
     frame_lines: &'i [u32],
     modules: &'i [ModuleInfo],
     functions: &'i Functions,
@@ -281,7 +293,15 @@ impl Contexts<'_> {
         let start = self.rules.start(&steps);
         let site = self.rules.site(&steps, start);
         let place = self.place(&steps, site, &frames);
-        let answer = match self.rules.infer(&steps, start, end) {
+        let verdict = match self.rules.infer(&steps, start, end) {
+            Verdict::Unknown => self.guess(&steps, start, end, &frames),
+            Verdict::Typed(typed) => match self.rules.hidden(&steps, &typed) {
+                Some(at) => Verdict::Typed(self.guess_text(&steps, start, at, typed, &frames)),
+                None => Verdict::Typed(typed),
+            },
+            raw => raw,
+        };
+        let answer = match verdict {
             Verdict::Typed(typed) => {
                 let in_std = self.strings.get(typed.born.file).starts_with("/rust/deps/");
                 let hasher = typed.hasher.as_deref();
@@ -307,6 +327,58 @@ impl Contexts<'_> {
         };
         let site = site.and_then(|at| ids.get(at).copied());
         (answer, site)
+    }
+
+    /// A guess at the type where the optimiser cut the calls below a frame away.
+    fn guess(&self, steps: &[Step], start: usize, end: StackEnd, frames: &[FrameId]) -> Verdict {
+        let Some(at) = self.rules.cut(steps, start) else {
+            return Verdict::Unknown;
+        };
+        let outer = steps.get(at..).unwrap_or_default();
+        if let Some(typed) = self.rules.visited(outer) {
+            return Verdict::Typed(typed);
+        }
+        let frame = outer.first().map_or(0, |step| step.frame);
+        let near = frames.get(frame).and_then(|f| self.near.get(&f.index()));
+        for chain in near.into_iter().flatten() {
+            let inner = chain.iter().map(|&line| Step { line, frame });
+            let beyond = outer.iter().skip_while(|step| step.frame == frame);
+            let guessed: Vec<Step> = inner.chain(beyond.copied()).collect();
+            if let Some(typed) = self.rules.neighbour(&guessed, end) {
+                return Verdict::Typed(typed);
+            }
+        }
+        Verdict::Unknown
+    }
+
+    /// What bytes are whose making the optimiser hid, by what stands near the
+    /// step `at`; a guess even if that says no more.
+    fn guess_text(
+        &self,
+        steps: &[Step],
+        start: usize,
+        at: usize,
+        typed: Typed,
+        frames: &[FrameId],
+    ) -> Typed {
+        let (inner, outer) = steps.split_at_checked(at).unwrap_or((steps, &[]));
+        let frame = outer.first().map_or(0, |step| step.frame);
+        let near = frames.get(frame).and_then(|f| self.near.get(&f.index()));
+        let beyond = || outer.iter().skip_while(|step| step.frame == frame).copied();
+        let guess = near.into_iter().flatten().find_map(|chain| {
+            let near: Vec<Step> = chain.iter().map(|&line| Step { line, frame }).collect();
+            if !self.rules.speaks(&near) {
+                return None;
+            }
+            let whole: Vec<Step> = inner.iter().copied().chain(near).chain(beyond()).collect();
+            match self.rules.infer(&whole, start, StackEnd::Complete) {
+                Verdict::Typed(typed) => Some(typed),
+                Verdict::Raw(_) | Verdict::Unknown => None,
+            }
+        });
+        let mut text = guess.or_else(|| self.rules.visited(outer)).unwrap_or(typed);
+        text.evidence = Evidence::Neighbour;
+        text
     }
 
     /// What an unknown type is called after: the site's function, else the

@@ -139,3 +139,23 @@ fn raw_memory_of_a_methods_own_type() {
         assert_eq!(held, "");
     }
 }
+
+/// Optimised, both arms share one call of the allocator, and it has no line.
+#[inline(never)]
+fn two_arms(first: Option<&str>) -> String {
+    match first {
+        Some(at) => at.to_owned(),
+        None => String::from(black_box("nothing")),
+    }
+}
+
+/// What the optimiser hides is never told as a fact.
+#[test]
+fn a_call_that_was_merged_is_a_guess_at_most() {
+    let merged = || two_arms(black_box(Some("a text")));
+    let mut image = recorder::image(&recorder::blocks_of(merged));
+    let (name, _, _, evidence) = only(&mut image);
+    println!("{name}, {evidence:?}");
+    let certain = !matches!(evidence, Evidence::Neighbour | Evidence::Unknown);
+    assert!(name == "String" || !certain, "{name}, {evidence:?}");
+}

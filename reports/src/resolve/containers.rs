@@ -19,10 +19,10 @@
 mod forms;
 mod table;
 
+use self::forms::{ARC_SLICE, BOX_SLICE, HIDDEN, RC_SLICE, UNSIZED, VEC};
 pub(super) use self::forms::{Form, Print};
-use self::forms::{HIDDEN, UNSIZED};
 use self::forms::{is_literal, settled};
-use self::table::ENTRIES;
+use self::table::{ENTRIES, VISITORS};
 use super::functions::Function;
 use super::typename::{NodeId, TypeName};
 
@@ -245,6 +245,25 @@ pub(super) fn matching(function: &Function) -> Option<Match> {
         size,
         hasher,
         called_by_elements: CALLED_BY_ELEMENTS.contains(&base),
+    })
+}
+
+/// Whether this may be the bytes of some text, if more was known.
+pub(super) fn is_bytes(form: Form, content: &str) -> bool {
+    content == "u8" && [VEC, BOX_SLICE, RC_SLICE, ARC_SLICE].contains(&form)
+}
+
+/// The text that the visitor makes which a deserializer's function is called with.
+pub(super) fn visited(function: &Function) -> Option<Form> {
+    if !function.name.contains("Visitor") && !function.name.contains("Classifier") {
+        return None;
+    }
+    let name = TypeName::parse(&function.name);
+    let args = name.args(name.root());
+    args.iter().find_map(|&arg| {
+        let path = name.path(arg)?;
+        let visitor = VISITORS.iter().find(|(known, _)| *known == path)?;
+        Some(visitor.1)
     })
 }
 

@@ -7,6 +7,7 @@ use super::elf::{Elf, Reader};
 use super::entries;
 use super::functions::{self, FunctionId, Functions, Lines};
 use super::lines;
+use super::neighbours;
 use super::strings::{FixedMap, Strings};
 use super::units::{Entry, UnitIndex, Units};
 use super::walk::{self, Query};
@@ -29,7 +30,18 @@ pub(crate) struct Tables {
 pub(crate) struct Chains {
     /// For each address, in their order: its functions, innermost first.
     pub(crate) chains: Vec<Vec<Line>>,
+    /// For addresses that the optimiser gave no line to: what stands near them.
+    pub(crate) near: Vec<Near>,
     pub(crate) level: DebugLevel,
+}
+
+/// What stands near an address whose own chain the optimiser cut.
+pub(crate) struct Near {
+    /// The address, by its position.
+    pub(crate) position: usize,
+    /// What was inlined near it into its innermost function, with that
+    /// function's own chain behind it; the nearest first.
+    pub(crate) chains: Vec<Vec<Line>>,
 }
 
 /// Looks up the rising file `addresses` of a module.
@@ -45,11 +57,13 @@ pub(crate) fn look_up(elf: &Elf<'_>, addresses: &[u64], tables: &mut Tables) -> 
         level: DebugLevel::Nothing,
         chains: vec![Vec::new(); addresses.len()],
         bare: vec![None; addresses.len()],
+        near: Vec::new(),
     };
     trace.by_dwarf(addresses);
     trace.by_symbols(elf, addresses);
     Chains {
         chains: trace.chains,
+        near: trace.near,
         level: trace.level,
     }
 }
@@ -97,6 +111,7 @@ struct Trace<'a, 't> {
     chains: Vec<Vec<Line>>,
     /// File and line of addresses whose function has no entry.
     bare: Vec<Option<(StrId, u32)>>,
+    near: Vec<Near>,
 }
 
 impl Trace<'_, '_> {
@@ -143,7 +158,11 @@ impl Trace<'_, '_> {
         let mut found: Vec<_> = queries.iter().zip(rows).zip(positions).collect();
         // A line of 0 comes with any file: what is known for certain comes first.
         found.sort_by_key(|((_, row), _)| is_vague(row));
+        let mut vague = Vec::new();
         for ((query, row), &position) in found {
+            if is_rust && row.is_some_and(|(_, line)| line == 0) {
+                vague.push((query, position));
+            }
             let chain = self.chain(index, query, row);
             if is_rust && !chain.is_empty() {
                 self.raise(DebugLevel::Limited);
@@ -156,6 +175,25 @@ impl Trace<'_, '_> {
             }
             if let Some(slot) = self.chains.get_mut(position) {
                 *slot = chain;
+            }
+        }
+        self.near(index, &vague);
+    }
+
+    /// What was inlined near the `vague` queries, into the same function.
+    fn near(&mut self, index: UnitIndex, vague: &[(&Query, usize)]) {
+        let mut queries = neighbours::around(vague.iter().map(|(query, _)| query.address));
+        if queries.is_empty() {
+            return;
+        }
+        walk::calls(&self.units, index, &mut queries);
+        for &(query, position) in vague {
+            let chains: Vec<Vec<Line>> = neighbours::of(query, &queries)
+                .iter()
+                .map(|near| self.chain(index, near, None))
+                .collect();
+            if !chains.is_empty() {
+                self.near.push(Near { position, chains });
             }
         }
     }

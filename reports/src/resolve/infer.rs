@@ -9,13 +9,23 @@
 //!    equal size into one, whose name is then right for only one of them. If
 //!    the direct caller, another physical frame, is of the same family and
 //!    speaks of another content, the caller is right.
-//! 5. (Calls cut away by the optimiser: not yet.)
+//! 5. *Merged calls*: the optimiser makes one call of two and forgets where it
+//!    came from. What was inlined next to it is the best guess ([`neighbours`]),
+//!    or what the deserializer's visitor makes ([`containers`]).
 //! 6. User code that calls the allocator itself: raw memory; the type whose
 //!    method does it, or a generic argument, is what it holds if its size is
 //!    the block's.
 //!
 //! Whatever no rule reaches is unknown, and says so. The rules and how often
 //! each is right were measured: `tests/truth.rs` repeats it.
+//!
+//! [`neighbours`]: super::neighbours
+
+#[cfg(test)]
+#[allow(clippy::indexing_slicing, reason = "tests")]
+mod tests;
+
+mod lists;
 
 use endler_snapshot::{Evidence, LineOwner, StackEnd};
 
@@ -24,6 +34,7 @@ use super::entries::SizedName;
 use super::frames::Line;
 use super::functions::{Function, Functions};
 use super::owner::SHIMS;
+use lists::{ALLOCATING, LEAVES, TRANSPARENT, USERS};
 
 /// A function of the chain and the physical frame that it stands in.
 #[derive(Clone, Copy, Debug)]
@@ -43,6 +54,8 @@ pub(super) struct Typed {
     pub(super) evidence: Evidence,
     /// The function where the block was born.
     pub(super) born: Line,
+    /// The step that says no more about it, if there is one.
+    ended: Option<usize>,
     family: Family,
 }
 
@@ -62,42 +75,6 @@ pub(super) struct Rules<'f> {
 
 /// How far out the allocator's entry can stand.
 const MAX_ALLOCATOR_STEPS: usize = 64;
-
-/// Functions that do nothing but call the allocator. In optimised code they may
-/// be all that is left of the way to it.
-const LEAVES: [(&str, &[&str]); 3] = [
-    (
-        "alloc::raw_vec",
-        &["finish_grow", "try_allocate_in", "shrink_unchecked"],
-    ),
-    ("alloc::boxed", &["box_new_uninit", "exchange_malloc"]),
-    ("hashbrown::raw::alloc::inner", &["do_alloc"]),
-];
-
-/// Code that comes between a container and what only uses it: what stands
-/// further out says nothing about the content.
-const USERS: [&str; 7] = [
-    "core::fmt",
-    "std::thread",
-    "std::sync",
-    "std::rt",
-    "std::panic",
-    "std::panicking",
-    "std::sys::backtrace",
-];
-
-/// Container crates whose functions may stand between the allocator and an
-/// entry's function.
-const TRANSPARENT: [&str; 8] = [
-    "hashbrown",
-    "allocator_api2",
-    "indexmap",
-    "smallvec",
-    "thin_vec",
-    "bytes",
-    "slab",
-    "dashmap",
-];
 
 impl<'f> Rules<'f> {
     /// Looks every function up in the entries, once.
@@ -162,7 +139,7 @@ impl<'f> Rules<'f> {
     pub(super) fn infer(&self, steps: &[Step], start: usize, end: StackEnd) -> Verdict {
         let mut found: Option<Typed> = None;
         let mut last: Option<(usize, usize, &Match)> = None;
-        let mut cut = true;
+        let mut ended = None;
         for (i, step) in steps.iter().enumerate().skip(start) {
             let Some(function) = self.function(step) else {
                 continue;
@@ -172,7 +149,7 @@ impl<'f> Rules<'f> {
                     if found.is_none() {
                         return self.raw(steps, start, i, function);
                     }
-                    cut = false;
+                    ended = Some(i);
                     break;
                 }
                 continue;
@@ -198,7 +175,7 @@ impl<'f> Rules<'f> {
                             at + 1 == i && frame < step.frame && !inner.called_by_elements
                         });
                         if !direct || matched.entry.family != typed.family {
-                            cut = false;
+                            ended = Some(i);
                             break;
                         }
                         *typed = birth(matched, step.line, Evidence::Merged);
@@ -210,9 +187,79 @@ impl<'f> Rules<'f> {
         match found {
             // The stack was cut inside the container's own code: the body that
             // is named may be a merged one, and its caller is not known.
-            Some(_) if cut && end == StackEnd::Truncated => Verdict::Unknown,
-            Some(typed) => Verdict::Typed(typed),
+            Some(_) if ended.is_none() && end == StackEnd::Truncated => Verdict::Unknown,
+            Some(typed) => Verdict::Typed(Typed { ended, ..typed }),
             None => Verdict::Unknown,
+        }
+    }
+
+    /// The innermost step outside the allocator if the optimiser cut the calls
+    /// below it away: it has no line, and nothing that says more stands below.
+    pub(super) fn cut(&self, steps: &[Step], start: usize) -> Option<usize> {
+        // Library code that knows no content: `finish_grow`, type-erased `reserve`.
+        let is_erased = |step: &Step| {
+            let library = |f: &Function| matches!(f.owner, LineOwner::Std | LineOwner::Container);
+            self.function(step).is_some_and(library)
+                && self.matched(step).is_none_or(|m| m.content.is_empty())
+        };
+        let at = steps.iter().skip(start).position(|s| !is_erased(s))? + start;
+        let step = steps.get(at)?;
+        let below = at.checked_sub(1).and_then(|i| steps.get(i));
+        let innermost = below.is_none_or(|b| b.frame != step.frame);
+        (innermost && step.line.line == 0).then_some(at)
+    }
+
+    /// Where a merged call hides who refines what was found: the optimiser left
+    /// the content, `to_vec<u8>`, and cut away whether it was for a `String`.
+    pub(super) fn hidden(&self, steps: &[Step], typed: &Typed) -> Option<usize> {
+        let at = typed.ended?;
+        let step = steps.get(at)?;
+        let below = at.checked_sub(1).and_then(|i| steps.get(i))?;
+        let user = self.function(step)?.owner == LineOwner::User;
+        let is_cut = user && step.line.line == 0 && below.frame != step.frame;
+        (is_cut && containers::is_bytes(typed.form, &typed.content)).then_some(at)
+    }
+
+    /// Whether a chain has a function of a container.
+    pub(super) fn speaks(&self, steps: &[Step]) -> bool {
+        steps.iter().any(|step| self.matched(step).is_some())
+    }
+
+    /// Rule 5, where nothing is left of the calls: what the visitor makes that a
+    /// deserializer was called with.
+    pub(super) fn visited(&self, steps: &[Step]) -> Option<Typed> {
+        let frame = steps.first()?.frame;
+        let inner = steps.iter().take_while(|s| s.frame == frame);
+        inner.into_iter().find_map(|step| {
+            let form = containers::visited(self.function(step)?)?;
+            Some(Typed {
+                form,
+                content: "u8".to_owned(),
+                hasher: None,
+                size: None,
+                evidence: Evidence::Neighbour,
+                born: step.line,
+                ended: None,
+                family: Family::Sequence,
+            })
+        })
+    }
+
+    /// Rule 5: what a chain that stands near the call says, if it allocates.
+    pub(super) fn neighbour(&self, steps: &[Step], end: StackEnd) -> Option<Typed> {
+        let start = self.start(steps);
+        let frame = steps.first()?.frame;
+        let inner = steps.iter().take_while(|s| s.frame == frame);
+        let mut functions = inner.filter_map(|s| self.function(s));
+        if !functions.any(allocates) {
+            return None;
+        }
+        match self.infer(steps, start, end) {
+            Verdict::Typed(typed) => Some(Typed {
+                evidence: Evidence::Neighbour,
+                ..typed
+            }),
+            Verdict::Raw(_) | Verdict::Unknown => None,
         }
     }
 
@@ -272,6 +319,15 @@ fn is_leaf(function: &Function) -> bool {
         .any(|(module, names)| function.module == *module && names.contains(&base))
 }
 
+/// Whether the function is one on the way to the allocator: most methods of
+/// containers never call it.
+fn allocates(function: &Function) -> bool {
+    let base = function.name.split('<').next().unwrap_or_default();
+    ALLOCATING
+        .iter()
+        .any(|(module, names)| function.module == *module && names.contains(&base))
+}
+
 fn birth(matched: &Match, line: Line, evidence: Evidence) -> Typed {
     Typed {
         form: matched.form,
@@ -280,6 +336,7 @@ fn birth(matched: &Match, line: Line, evidence: Evidence) -> Typed {
         size: matched.size,
         evidence,
         born: line,
+        ended: None,
         family: matched.entry.family,
     }
 }

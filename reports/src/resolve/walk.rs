@@ -8,7 +8,7 @@
 //!
 //! Source: DWARF 5 sections 3.3.8 (inlined subroutines) and 2.17 (ranges).
 
-use gimli::{Attribute, AttributeValue, EntriesRaw, Unit};
+use gimli::{Attribute, AttributeValue, EntriesRaw, Unit, UnitOffset};
 
 use super::elf::Reader;
 use super::scopes::{Scopes, ScopesBuilder};
@@ -23,6 +23,8 @@ pub(crate) struct Call {
     pub(crate) called: Option<(u64, u32)>,
     /// Where the range of its code begins that holds the address.
     pub(crate) start: u64,
+    /// The entry of the code itself, which tells two calls of one function apart.
+    pub(crate) place: UnitOffset,
 }
 
 /// An address and the functions there, outermost first.
@@ -98,6 +100,7 @@ pub(crate) fn calls(units: &Units<'_>, index: UnitIndex, queries: &mut [Query]) 
                 function,
                 called,
                 start: 0,
+                place: offset,
             };
             push(units, unit, &raw, queries, call)
         });

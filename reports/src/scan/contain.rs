@@ -172,11 +172,9 @@ impl Book<'_> {
                 let capacity = self.sized_number_at(of, capacity, at)?;
                 let inside = self.inline(array, start, capacity, spot)?;
                 let (element, count) = self.inner_array(array)?;
-                let holder = match &*self.layouts.stem(of) {
-                    "smallvec::SmallVec" => "smallvec::SmallVec",
-                    _ => "Vec",
-                };
-                let to = self.many(element, Split::All, Title::Of(holder, element));
+                // Its own name says how many elements it holds inline.
+                let title = Title::Type(spot.holder.unwrap_or(of));
+                let to = self.many(element, Split::All, title);
                 let heap = Op::Sequence {
                     pointer: self.pointer_at(of, pointer, at)?,
                     capacity: capacity.0,

@@ -136,7 +136,12 @@ impl Rows {
                 let inner = self.exact(format!("{inner}<{held}>"));
                 Some(Plan::Counted(inner, self.exact(held)))
             }
-            "Vec" | "BinaryHeap" | "smallvec::SmallVec" => Some(Plan::Vector(self.exact(held))),
+            "Vec" | "BinaryHeap" => Some(Plan::Vector(self.exact(held))),
+            "smallvec::SmallVec" => {
+                // `[u64; 6]` is what it holds inline.
+                let array = held.strip_prefix('[').and_then(|h| h.rsplit_once("; "));
+                Some(Plan::Vector(self.exact(array.map_or(held, |a| a.0))))
+            }
             "VecDeque" => Some(Plan::Ring(self.exact(held))),
             "HashMap" | "hashbrown::map::HashMap" => {
                 Some(Plan::Table(self.exact(format!("({held})")), MAP))

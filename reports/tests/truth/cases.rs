@@ -152,6 +152,7 @@ pub(crate) fn vectors() -> Vec<Case> {
         "extend": { let mut v = Vec::new(); v.extend((0..black_box(9)).map(leg)); v } => [of::<Leg>("Vec")];
         "extend_from_slice": { let mut v = Vec::new(); v.extend_from_slice(&pages); v } => [of::<Page>("Vec")];
         "insert": { let mut v = Vec::new(); v.insert(0, page(black_box(1))); v } => [of::<Page>("Vec")];
+        "splice": { let mut v: Vec<u32> = (0..black_box(9)).collect(); v.splice(2..4, 0..black_box(90)).for_each(drop); v } => ["Vec<u32>"];
         "append": { let mut v = Vec::new(); v.append(&mut pages.clone()); v } => [of::<Page>("Vec")];
         "split_off": { let mut v = pages.clone(); let w = v.split_off(1); (v, w) } => [of::<Page>("Vec"), of::<Page>("Vec")];
         "shrink_to_fit": { let mut v = pages.clone(); v.reserve(black_box(40)); v.shrink_to_fit(); v } => [of::<Page>("Vec")];

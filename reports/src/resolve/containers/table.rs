@@ -154,6 +154,8 @@ pub(super) static ENTRIES: &[Entry] = &[
         rewrites: true,
         ..sequence("alloc::vec", VEC, &[(BOX, VEC)])
     },
+    // Its first argument is what the new elements come from.
+    wrapper("alloc::vec::splice", &["drop"], &[]),
     sequence("alloc::vec", VEC, &[]),
     Entry {
         names: &[
@@ -392,6 +394,29 @@ pub(super) static ENTRIES: &[Entry] = &[
         INDEX_SET,
         &[(INDEX_MAP, INDEX_SET)],
     ),
+    Entry {
+        rewrites: true,
+        ..table(
+            "dashmap::set",
+            Content::PairWithUnit,
+            DASH_SET,
+            &[
+                (TABLE, DASH_SET),
+                (BROWN_MAP, DASH_SET),
+                (DASH_MAP, DASH_SET),
+            ],
+        )
+    },
+    Entry {
+        rewrites: true,
+        least: 2,
+        ..table(
+            "dashmap",
+            Content::Pair,
+            DASH_MAP,
+            &[(TABLE, DASH_MAP), (BROWN_MAP, DASH_MAP)],
+        )
+    },
     sequence("smallvec", SMALL_VEC, &[]),
     sequence("thin_vec", THIN_VEC, &[]),
     text("bytes::bytes_mut", BYTES_MUT, &[(VEC, BYTES_MUT)]),
@@ -407,3 +432,26 @@ const fn tree(module: &'static str, content: Content, form: Form) -> Entry {
         ..entry(module, Family::Boxed, content, form)
     }
 }
+
+/// Visitors of serde, and the text that they make. A deserializer calls
+/// `visit_str` in several arms; where the optimiser made one call of the
+/// allocator out of them, the visitor among the function's generic arguments
+/// is all that is left of what was made: a guess, and marked as one.
+pub(super) static VISITORS: &[(&str, Form)] = &[
+    ("serde_core::de::impls::StringVisitor", STRING),
+    ("serde_core::de::impls::StringInPlaceVisitor", STRING),
+    ("serde_core::de::impls::CStringVisitor", C_STRING),
+    ("serde_core::de::impls::PathBufVisitor", PATH_BUF),
+    ("serde_core::private::content::ContentVisitor", STRING),
+    ("serde::de::impls::StringVisitor", STRING),
+    ("serde::de::impls::StringInPlaceVisitor", STRING),
+    ("serde::de::impls::CStringVisitor", C_STRING),
+    ("serde::de::impls::PathBufVisitor", PATH_BUF),
+    ("serde::private::de::content::ContentVisitor", STRING),
+    ("serde::__private::de::content::ContentVisitor", STRING),
+    ("serde_json::value::de::KeyClassifier", STRING),
+    (
+        "serde_json::value::de::{impl#0}::deserialize::ValueVisitor",
+        STRING,
+    ),
+];
