@@ -5,7 +5,7 @@
 //! * [`graph`]: who holds what: dominators, retained sizes, paths, leaks.
 //! * [`render`]: Heapy's and trackref's tables, as text.
 //! * [`diff`]: what changed between snapshots, and the sentence on what grew.
-//! * [`json`]: the same views as JSON.
+//! * [`json`]: the same views as JSON; `export`: heaps in the formats of other tools.
 //! * [`query`]: views by a text such as `bytype[0].bysite`; [`filter`]: `--where`.
 //! * [`totals`]: what was allocated since the start.
 //! * [`tables`](tables()): the text file that a signal writes.
@@ -17,6 +17,8 @@
 
 pub mod diff;
 mod error;
+#[cfg(feature = "json")]
+pub mod export;
 pub mod filter;
 pub mod graph;
 pub mod holding;

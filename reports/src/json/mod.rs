@@ -10,5 +10,5 @@ mod totals;
 pub use diff::diff;
 pub use object::Object;
 pub use query::query;
-pub use report::report;
+pub use report::{report, report_retained};
 pub use totals::totals;
