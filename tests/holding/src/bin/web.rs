@@ -139,7 +139,10 @@ fn main() {
     let list = list(30_000);
     std::mem::forget(self::list(2_000));
     endler::snapshot_to(&path).expect("a snapshot");
-    let sum: u64 = made.iter().map(|v| u64::from(**v.first) + v.whole.len() as u64).sum();
+    let sum: u64 = made
+        .iter()
+        .map(|v| u64::from(**v.first) + v.whole.len() as u64)
+        .sum();
     let held: u64 = std::iter::successors(list.as_deref(), |link| link.next.as_deref())
         .map(|link| *link.value)
         .sum();
