@@ -6,7 +6,7 @@
 //! * [`render`]: Heapy's and trackref's tables, as text.
 //! * [`diff`]: what changed between snapshots, and the sentence on what grew.
 //! * [`fragmentation`]: where the resident memory lies, and who keeps it.
-//! * [`json`]: the same views as JSON.
+//! * [`json`]: the same views as JSON; `export`: heaps in the formats of other tools.
 //! * [`query`]: views by a text such as `bytype[0].bysite`; [`filter`]: `--where`.
 //! * [`totals`]: what was allocated since the start.
 //! * [`tables`](tables()): the text file that a signal writes.
@@ -18,6 +18,8 @@
 
 pub mod diff;
 mod error;
+#[cfg(feature = "json")]
+pub mod export;
 pub mod filter;
 pub mod fragmentation;
 pub mod graph;

@@ -16,6 +16,7 @@
 mod leaks;
 mod logical;
 mod ways;
+mod whole;
 
 use crate::graph::{
     Dominator, Dominators, EdgeColumns, EdgeKind, Follow, Graph, NodeId, NodeSet, Referrers,
@@ -28,6 +29,7 @@ use std::cell::OnceCell;
 pub use leaks::{LeakRow, LeakTable, leaks};
 pub use logical::{AccumulationPoint, LogicalLeak, logical_leaks};
 pub use ways::{Way, Ways, ways_to};
+pub use whole::{UNHELD, whole_graph};
 
 /// Which edges count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

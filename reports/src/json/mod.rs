@@ -12,5 +12,5 @@ pub use diff::diff;
 pub use fragmentation::fragmentation;
 pub use object::Object;
 pub use query::query;
-pub use report::report;
+pub use report::{report, report_retained};
 pub use totals::totals;

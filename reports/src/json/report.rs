@@ -1,6 +1,7 @@
 //! `report --json` and `report --by id --json`.
 
 use super::Object;
+use crate::graph::Retained;
 use crate::partition::{By, Heap, Identity, Partition, Set, by};
 use crate::render::Coverage;
 use endler_snapshot::{Evidence, Nanos};
@@ -21,6 +22,32 @@ pub fn report(
     by: &By,
     top: Option<usize>,
 ) -> io::Result<()> {
+    whole(out, snapshot, set, by, |object| {
+        view(object, "rows", set, by, top)
+    })
+}
+
+/// The rows of `set` block by block, each with what it retains: by
+/// [`crate::holding::whole_graph`], so that what no root holds has a size as well.
+pub fn report_retained(
+    out: &mut dyn Write,
+    snapshot: &str,
+    set: &Set<'_>,
+    retained: &Retained,
+    top: Option<usize>,
+) -> io::Result<()> {
+    whole(out, snapshot, set, &by::ID.into(), |object| {
+        identity(object, "rows", &set.by_id(), Some(retained), top)
+    })
+}
+
+fn whole(
+    out: &mut dyn Write,
+    snapshot: &str,
+    set: &Set<'_>,
+    by: &By,
+    rows: impl FnOnce(&mut Object<'_>) -> io::Result<()>,
+) -> io::Result<()> {
     let heap = set.heap();
     let coverage = Coverage::new(set);
     let mut object = Object::new(out)?;
@@ -33,7 +60,7 @@ pub fn report(
         .field("typed_bytes", coverage.typed.size)?
         .field("lost", heap.image().figures.lost)?
         .field("by", by.word())?;
-    view(&mut object, "rows", set, by, top)?;
+    rows(&mut object)?;
     object.end()?;
     out.write_all(b"\n")
 }
@@ -47,7 +74,7 @@ pub(crate) fn view(
     top: Option<usize>,
 ) -> io::Result<()> {
     if by.is_id() {
-        identity(object, key, &set.by_id(), top)
+        identity(object, key, &set.by_id(), None, top)
     } else {
         partition(object, key, &set.by(by), top)
     }
@@ -104,6 +131,7 @@ fn identity(
     object: &mut Object<'_>,
     key: &str,
     of: &Identity<'_>,
+    retained: Option<&Retained>,
     top: Option<usize>,
 ) -> io::Result<()> {
     let heap = of.set().heap();
@@ -123,10 +151,12 @@ fn identity(
             .text("name", heap.type_name(block))?;
         holder_and_type(out, heap, heap.type_row(block))?;
         out.text("evidence", heap.evidence(block).as_str())?
-            // Edges are not recorded, so no block knows through what it is held.
             .field("via", vias.of(block).collect::<Vec<_>>())?
             .text("site", &sites.name(sites.of_block(block)))?
             .field("age_seconds", seconds(heap.age(block)))?;
+        if let Some(retained) = retained {
+            out.field("retained", retained.bytes(row.block.into()).0)?;
+        }
         Ok(())
     })?;
     Ok(())

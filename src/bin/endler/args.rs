@@ -1,6 +1,7 @@
 //! The command line.
 
 use clap::{Args as ClapArgs, Parser, Subcommand};
+use endler_reports::export::{Exporter, exporter};
 use endler_reports::filter::Filter;
 use endler_reports::partition::By;
 use std::path::PathBuf;
@@ -31,6 +32,8 @@ pub(crate) enum Command {
     Oldest(Oldest),
     /// What nothing refers to any more, and what piles up
     Leaks(Leaks),
+    /// The heap in the format of another tool: heapsnapshot
+    Export(Export),
 }
 
 /// Where debug information lies, for snapshots that were not resolved.
@@ -63,6 +66,9 @@ pub(crate) struct Report {
     /// A column with the age of each row's oldest block
     #[arg(long, conflicts_with = "totals")]
     pub(crate) oldest: bool,
+    /// With --by id --json: what each block retains, in bytes
+    #[arg(long, requires = "json", conflicts_with = "totals")]
+    pub(crate) retained: bool,
     /// What was allocated and freed since the start, not only what is live
     #[arg(long)]
     pub(crate) totals: bool,
@@ -166,6 +172,20 @@ pub(crate) struct Leaks {
     /// JSON instead of tables
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) symbols: Symbols,
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct Export {
+    /// The snapshot; - is standard input
+    pub(crate) snapshot: PathBuf,
+    /// heapsnapshot (Chrome DevTools and memlab)
+    #[arg(long, value_name = "FORMAT", value_parser = exporter)]
+    pub(crate) to: &'static Exporter,
+    /// Where it is written; - is standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: PathBuf,
     #[command(flatten)]
     pub(crate) symbols: Symbols,
 }

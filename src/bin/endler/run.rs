@@ -1,13 +1,15 @@
 //! What each command does.
 
 use crate::Failure;
-use crate::args::{Args, Command, Diff, Fragmentation, Query, Report, Symbols};
+use crate::args::{Args, Command, Diff, Export, Fragmentation, Query, Report, Symbols};
 use crate::held;
 use crate::input::image;
 use endler_reports::diff::{diff, growth};
 use endler_reports::fragmentation::{account, verdict};
+use endler_reports::graph::{Dominators, Follow, Retained, Threads};
+use endler_reports::holding::whole_graph;
 use endler_reports::json;
-use endler_reports::partition::{By, Heap, by};
+use endler_reports::partition::{By, Heap, Set, by};
 use endler_reports::query::{QueryError, query};
 use endler_reports::render::fragmentation as render_fragmentation;
 use endler_reports::render::page::{Listing, text};
@@ -15,7 +17,8 @@ use endler_reports::render::series::{Series, letter};
 use endler_reports::render::{Columns, Coverage, Page, view};
 use endler_reports::totals::totals;
 use endler_snapshot::{Image, Process};
-use std::io::{self, Write};
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 /// Does what the command line says.
@@ -29,6 +32,7 @@ pub(crate) fn run(args: &Args, out: &mut dyn Write) -> Result<(), Failure> {
         Command::Paths(args) => held::paths(args, out),
         Command::Oldest(args) => held::oldest(args, out),
         Command::Leaks(args) => held::lost(args, out),
+        Command::Export(args) => export(args, out),
     }
 }
 
@@ -49,6 +53,9 @@ fn report(args: &Report, out: &mut dyn Write) -> Result<(), Failure> {
     }
     let by = args.by.clone().unwrap_or_default();
     can_answer(&by, Heap::new(&image))?;
+    if args.retained {
+        return retained(args, &by, &set, out);
+    }
     if args.json {
         return Ok(json::report(
             out,
@@ -68,6 +75,39 @@ fn report(args: &Report, out: &mut dyn Write) -> Result<(), Failure> {
         "{}",
         view::report(&set, &by, columns, page(args.top))
     )?)
+}
+
+/// The list of blocks with what each retains.
+fn retained(args: &Report, by: &By, set: &Set<'_>, out: &mut dyn Write) -> Result<(), Failure> {
+    if !by.is_id() {
+        let message = "--retained lists blocks one by one; give --by id";
+        return Err(Failure::Usage(message.into()));
+    }
+    let none = || Failure::Usage(format!("--retained {}", endler_reports::NO_REFERENCES));
+    let graph = whole_graph(set.heap()).ok_or_else(none)?;
+    let dominators = Dominators::on(&graph, Follow::Retaining, Threads::Two);
+    let sizes = &set.heap().image().blocks.size;
+    let retained = Retained::new(&graph, &dominators, sizes);
+    let snapshot = given(&args.snapshot);
+    Ok(json::report_retained(
+        out, &snapshot, set, &retained, args.top,
+    )?)
+}
+
+fn export(args: &Export, out: &mut dyn Write) -> Result<(), Failure> {
+    let image = image(&args.snapshot, &args.symbols)?;
+    let exporter = args.to;
+    if exporter.needs_references && image.references.is_none() {
+        let message = format!("{} {}", exporter.name, endler_reports::NO_REFERENCES);
+        return Err(Failure::Usage(message));
+    }
+    let heap = Heap::new(&image);
+    if args.output.as_os_str() == "-" {
+        return Ok((exporter.write)(heap, out)?);
+    }
+    let mut file = BufWriter::with_capacity(1 << 18, File::create(&args.output)?);
+    (exporter.write)(heap, &mut file)?;
+    Ok(file.flush()?)
 }
 
 /// Refuses a relation to referrers where none were recorded.
