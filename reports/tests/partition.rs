@@ -207,7 +207,7 @@ fn an_unknown_relation_is_named_with_its_place() {
     assert_eq!((error.word.as_str(), error.offset), ("agee", 5));
     assert_eq!(
         error.to_string(),
-        "unknown relation 'agee'; there are type holder site stack size age thread phase module \
+        "unknown relation 'agee'; there are type holder via referrer path site stack size age thread phase module \
          evidence id, and products such as 'type&age'"
     );
 }
