@@ -1,6 +1,6 @@
 //! From the addresses of one module to their inline chains.
 
-use endler_snapshot::{DebugLevel, StrId};
+use endler_snapshot::{DebugLevel, LineOwner, StrId};
 use gimli::Unit;
 
 use super::elf::{Elf, Reader};
@@ -160,10 +160,10 @@ impl Trace<'_, '_> {
         found.sort_by_key(|((_, row), _)| is_vague(row));
         let mut vague = Vec::new();
         for ((query, row), &position) in found {
-            if is_rust && row.is_some_and(|(_, line)| line == 0) {
+            let chain = self.chain(index, query, row);
+            if is_rust && row.is_some_and(|(_, line)| line == 0) && self.is_user(&chain) {
                 vague.push((query, position));
             }
-            let chain = self.chain(index, query, row);
             if is_rust && !chain.is_empty() {
                 self.raise(DebugLevel::Limited);
             }
@@ -180,12 +180,21 @@ impl Trace<'_, '_> {
         self.near(index, &vague);
     }
 
+    /// Whether the innermost function is the user's: library code says what it is.
+    fn is_user(&self, chain: &[Line]) -> bool {
+        let function = chain.first().map(|line| line.function);
+        function
+            .and_then(|id| self.tables.functions.get(id))
+            .is_some_and(|f| f.owner == LineOwner::User)
+    }
+
     /// What was inlined near the `vague` queries, into the same function.
     fn near(&mut self, index: UnitIndex, vague: &[(&Query, usize)]) {
-        let mut queries = neighbours::around(vague.iter().map(|(query, _)| query.address));
-        if queries.is_empty() {
+        let addresses: Vec<u64> = vague.iter().map(|(query, _)| query.address).collect();
+        let Some(unit) = self.units.unit(index).filter(|_| !vague.is_empty()) else {
             return;
-        }
+        };
+        let mut queries = neighbours::around(unit, addresses);
         walk::calls(&self.units, index, &mut queries);
         for &(query, position) in vague {
             let chains: Vec<Vec<Line>> = neighbours::of(query, &queries)

@@ -39,6 +39,30 @@ pub(super) fn rows(unit: &Unit<Reader<'_>>, addresses: &[u64]) -> Vec<Option<(u6
     found
 }
 
+/// Rising addresses within `distance` of any of the rising `addresses`: the
+/// first and the last of each row. Between them the inlined functions are the same.
+pub(super) fn near(unit: &Unit<Reader<'_>>, addresses: &[u64], distance: u64) -> Vec<u64> {
+    let mut found = Vec::new();
+    let Some(program) = unit.line_program.clone() else {
+        return found;
+    };
+    let is_near = |at: u64| {
+        let from = addresses.partition_point(|&a| a < at.saturating_sub(distance));
+        addresses
+            .get(from)
+            .is_some_and(|&a| a <= at.saturating_add(distance))
+    };
+    let mut rows = program.rows();
+    while let Ok(Some((_, row))) = rows.next_row() {
+        let ends = row.address().checked_sub(1);
+        let begins = (!row.end_sequence()).then_some(row.address());
+        found.extend(ends.into_iter().chain(begins).filter(|&at| is_near(at)));
+    }
+    found.sort_unstable();
+    found.dedup();
+    found
+}
+
 /// The path of a file of the unit's line table, relative to the compilation
 /// directory where it lies below it; empty if it is not known.
 pub(super) fn file_name(units: &Units<'_>, unit: &Unit<Reader<'_>>, file: u64) -> String {

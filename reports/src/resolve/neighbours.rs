@@ -9,6 +9,10 @@
 //! Source: LLVM's `DILocation::getMergedLocation`; how often the guess is right
 //! stands in `tests/truth.md`.
 
+use gimli::Unit;
+
+use super::elf::Reader;
+use super::lines;
 use super::walk::Query;
 
 /// How far away is near, in bytes of code.
@@ -16,13 +20,10 @@ const NEAR: u64 = 96;
 /// The most neighbours that are kept for one address.
 const MOST: usize = 8;
 
-/// A query for each byte near the `addresses`, rising.
-pub(super) fn around(addresses: impl Iterator<Item = u64>) -> Vec<Query> {
-    let mut near: Vec<u64> = addresses
-        .flat_map(|a| a.saturating_sub(NEAR)..=a.saturating_add(NEAR))
-        .collect();
-    near.sort_unstable();
-    near.dedup();
+/// A query for each place near the `addresses` where the functions may be others.
+pub(super) fn around(unit: &Unit<Reader<'_>>, mut addresses: Vec<u64>) -> Vec<Query> {
+    addresses.sort_unstable();
+    let near = lines::near(unit, &addresses, NEAR);
     near.into_iter()
         .map(|address| Query {
             address,
