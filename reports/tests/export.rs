@@ -168,7 +168,7 @@ fn ids_are_the_same_in_a_later_snapshot_and_never_twice() {
     let mut image = image();
     let blocks = image.blocks.len();
     let last = |ids: &[usize]| ids[ids.len() - blocks..].to_vec();
-    image.blocks.serial = (0..6).map(|slot| Serial(slot | slot % 3 << 32)).collect();
+    image.blocks.serial = (0..6).map(|slot| Serial(slot | ((slot % 3) << 32))).collect();
     let before = last(&ids(&image));
     image.blocks.serial.swap(0, 5);
     let after = last(&ids(&image));
