@@ -1,5 +1,7 @@
 //! Blocks to which a pointer is left where no value is any more.
 
+#![allow(clippy::vec_box, reason = "each is a block of its own")]
+
 use endler_holding::{Meter, end, lost, lost_behind_stale_pointers, plant};
 use std::collections::HashMap;
 use std::hint::black_box;
