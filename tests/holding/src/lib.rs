@@ -51,7 +51,7 @@ pub fn lost(lose: impl FnOnce()) {
 
 /// Runs `lose`, all of whose blocks are lost when it ends, but pointers to them still
 /// stand where no value is: in the spare room of a vector, in an entry that a hash
-/// table has removed. A scan word by word takes them for held.
+/// table has removed. A scan of all words takes them for held.
 pub fn lost_behind_stale_pointers(lose: impl FnOnce()) {
     count(&STALE, lose);
 }

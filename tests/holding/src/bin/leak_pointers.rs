@@ -67,6 +67,6 @@ fn main() {
     end();
     let list = LIST.load(Relaxed);
     // SAFETY: the head was leaked whole and nobody frees it.
-    let (next, text) = unsafe { ((*list).next, (*list).text) };
+    let Raw { next, text } = unsafe { &*list };
     assert!(!next.is_null() && !text.is_null());
 }

@@ -1,5 +1,7 @@
 //! Blocks to which a pointer is left where no value is any more.
 
+#![allow(clippy::vec_box, reason = "each is a block of its own")]
+
 use endler_holding::{Meter, end, lost, lost_behind_stale_pointers, plant};
 use std::collections::HashMap;
 use std::hint::black_box;
@@ -21,16 +23,20 @@ fn in_spare_room() {
 }
 
 fn in_a_removed_entry() {
-    let mut map: HashMap<u64, Box<u64>> = (0..40).map(|i| (i, Box::new(i))).collect();
+    let mut removed = REMOVED.lock().expect("nobody panicked");
+    let map = removed.as_mut().expect("it was made");
+    map.extend((0..40).map(|i| (i, Box::new(i))));
     for i in 0..40 {
         black_box(map.remove(&i).map(Box::into_raw));
     }
-    *REMOVED.lock().expect("nobody panicked") = Some(map);
 }
 
 fn main() {
     // The containers themselves are held.
-    plant(|| SPARE.lock().expect("nobody panicked").reserve(64));
+    plant(|| {
+        SPARE.lock().expect("nobody panicked").reserve(64);
+        *REMOVED.lock().expect("nobody panicked") = Some(HashMap::with_capacity(64));
+    });
     plant(|| lost_behind_stale_pointers(in_spare_room));
     plant(|| {
         lost_behind_stale_pointers(in_a_removed_entry);

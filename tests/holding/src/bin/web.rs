@@ -2,6 +2,8 @@
 //! alone, shared, in circles, weakly, by borrow, and from nowhere any more. Writes a
 //! snapshot of itself to the path that it is given (tests/memlab.sh).
 
+#![allow(clippy::vec_box, reason = "each is a block of its own")]
+
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::rc::{Rc, Weak};
@@ -34,7 +36,7 @@ struct Link {
 /// What is known by a reference only.
 struct View {
     whole: &'static [Box<u32>],
-    first: &'static Box<u32>,
+    first: &'static u32,
 }
 
 static CACHE: Mutex<BTreeMap<u64, Arc<Shared>>> = Mutex::new(BTreeMap::new());
@@ -141,7 +143,7 @@ fn main() {
     endler::snapshot_to(&path).expect("a snapshot");
     let sum: u64 = made
         .iter()
-        .map(|v| u64::from(**v.first) + v.whole.len() as u64)
+        .map(|v| u64::from(*v.first) + v.whole.len() as u64)
         .sum();
     let held: u64 = std::iter::successors(list.as_deref(), |link| link.next.as_deref())
         .map(|link| *link.value)
