@@ -40,11 +40,6 @@ impl fmt::Display for Error {
                 "not an endler snapshot (it does not begin with the snapshot mark); \
                  give a file that `endler::snapshot_to`, a signal or `on_exit` wrote"
             ),
-            Error::Version { found, newest } if found < newest => write!(
-                f,
-                "snapshot version {found} is older than this endler reads ({newest}); \
-                 use the endler that wrote it, or take a new one"
-            ),
             Error::Version { found, newest } => write!(
                 f,
                 "snapshot version {found} is newer than this endler reads ({newest}); \
