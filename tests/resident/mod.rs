@@ -341,7 +341,9 @@ pub(crate) fn a_map_is_outside_the_heap(taken: &Taken, part: u64) {
         "{says}"
     );
     let [before, after] = [0, 1].map(|i| accounts[i].line(Line::Anonymous));
-    let part = if joined { part } else { 50 };
+    // What mimalloc keeps for itself beside its blocks (2 MiB) is another's at one
+    // snapshot and its own at the next.
+    let part = if joined { part } else { 20 };
     assert!(near(after - before, bytes as u64, part), "{before} {after}");
     let live = large.iter().map(|block| block.len() as u64).sum::<u64>();
     assert!(accounts[1].line(Line::Live) >= live + small.len() as u64 * 64);
