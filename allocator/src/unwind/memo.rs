@@ -278,7 +278,9 @@ impl Memo {
         top: usize,
     ) -> Option<Walked> {
         let lowest = top.saturating_sub(DEPTH.saturating_sub(count).max(1));
-        if lowest == 0 && self.end == End::Truncated && top.wrapping_add(count) < DEPTH {
+        // Why a walk was stuck may lie in what is not compared: try again.
+        let stuck = lowest == 0 && self.end == End::Stuck;
+        if stuck || lowest == 0 && self.end == End::Truncated && top.wrapping_add(count) < DEPTH {
             self.shorten(0);
             return None;
         }

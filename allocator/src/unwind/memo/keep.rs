@@ -1,7 +1,7 @@
 //! How a walk becomes a twig.
 
 use super::super::twigs::{CHECKS, DEEPEST, Join, Kept, Path, Twig, WHOLE};
-use super::super::walk::{Registers, Words};
+use super::super::walk::{End, Registers, Words};
 use super::{DEPTH, Memo, UNSURE};
 
 /// Words of a walk, and what they held.
@@ -45,7 +45,7 @@ impl Memo {
     #[inline(never)]
     pub(crate) fn remember<W: Words>(&mut self, context: u32, words: &W) {
         let (met, count) = (usize::from(self.met), usize::from(self.count));
-        if met == 0 || self.generation == UNSURE || context == 0 {
+        if met == 0 || self.generation == UNSURE || context == 0 || self.end == End::Stuck {
             return;
         }
         let lowest = met.saturating_sub(DEPTH.saturating_sub(count).max(1));
