@@ -96,7 +96,10 @@ mod tests {
     }
 
     #[test]
-    #[cfg_attr(endler_sanitized, ignore = "the sanitizer's malloc answers, not glibc's")]
+    #[cfg_attr(
+        endler_sanitized,
+        ignore = "the sanitizer's malloc answers, not glibc's"
+    )]
     #[cfg(target_env = "gnu")]
     fn what_is_allocated_is_counted() {
         let before = system().expect("glibc has it").allocated.expect("counted");
