@@ -252,7 +252,6 @@ VmFlags: rd ex mr mw me \n";
 
     #[test]
     fn this_process_has_its_mappings_and_they_sum_to_its_resident_memory() {
-        let before = super::super::figures::resident();
         let local = 0u8;
         let here = (&raw const local) as u64;
         let known = Known {
@@ -279,8 +278,20 @@ VmFlags: rd ex mr mw me \n";
                 .iter()
                 .any(|m| m.kind == MappingKind::File)
         );
-        // The quick figure of the process may lag by some pages for each processor.
-        let (rss, slack) = (residency.rss().0, 4 << 20);
-        assert!(rss.abs_diff(before) < slack, "{rss} {before}");
+        // The quick figure of the process may lag by some pages for each processor, and other
+        // tests allocate meanwhile: one of many readings has to agree.
+        let agrees = |_| {
+            let before = super::super::figures::resident();
+            let mappings = read_smaps(&known);
+            let residency = endler_snapshot::Residency {
+                mappings,
+                ..Default::default()
+            };
+            let after = super::super::figures::resident();
+            let rss = residency.rss().0;
+            let (low, high) = (before.min(after), before.max(after));
+            (low.saturating_sub(4 << 20)..=high + (4 << 20)).contains(&rss)
+        };
+        assert!((0..50).any(agrees));
     }
 }
