@@ -100,6 +100,12 @@ impl RuleCache {
         }
     }
 
+    /// Says what the rule of `ip` is.
+    #[cfg(test)]
+    pub(crate) fn plant(&self, ip: u64, rule: Rule) {
+        keep(&self.table, ip, rule);
+    }
+
     /// Forgets every rule.
     #[cold]
     pub(crate) fn clear(&self) {

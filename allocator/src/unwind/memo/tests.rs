@@ -1,5 +1,6 @@
 //! The walk with the memo against its naive twin, on this thread's own stack.
 
+use super::super::rule::Rule;
 use super::super::walk::OwnStack;
 use super::*;
 
@@ -181,4 +182,35 @@ fn stacks_that_come_again_are_known() {
     // All but the first few rounds, in which the trunk settles and the address
     // in `through` proves to belong to two stacks.
     assert!(twins.known > 540, "{} known", twins.known);
+}
+
+/// Walks from here with rules that end at once, then with those of the program.
+#[inline(never)]
+fn stuck_then_not(twins: &mut Twins) -> (Walked, u32, Walked) {
+    let start = Registers::here();
+    let none = RuleCache::new();
+    none.plant(start.ip, Rule::Stuck);
+    let memo = &mut *twins.kept;
+    let stuck = memo.walk(start, &twins.stacks, &none, &twins.objects, &OwnStack);
+    memo.remember(1, &OwnStack);
+    let generation = twins.objects.generation();
+    let known = memo.known(start, generation, &OwnStack);
+    let again = memo.walk(
+        start,
+        &twins.stacks,
+        &twins.rules,
+        &twins.objects,
+        &OwnStack,
+    );
+    (stuck, known, again)
+}
+
+#[test]
+fn a_walk_that_was_stuck_is_tried_again() {
+    let mut twins = Twins::new();
+    let (stuck, known, again) = stuck_then_not(&mut twins);
+    assert_eq!((stuck.len, stuck.end), (1, End::Stuck));
+    assert_eq!(known, 0);
+    assert_eq!(again.end, End::Complete);
+    assert!(again.len > 5, "{}", again.len);
 }
