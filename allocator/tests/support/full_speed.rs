@@ -396,7 +396,7 @@ pub(crate) fn snapshots(count: usize) -> Seen {
 pub(crate) fn count() -> usize {
     let text = std::env::var("ENDLER_SNAPSHOTS").ok();
     text.and_then(|text| text.parse().ok())
-        .unwrap_or(if cfg!(debug_assertions) { 4 } else { 10 })
+        .unwrap_or(if cfg!(debug_assertions) { 2 } else { 10 })
 }
 
 /// The case: [`count`] snapshots; enough of the blocks were compared.
