@@ -97,15 +97,14 @@ fn verdict(seed: Heap<'_>, crawl: Heap<'_>, drain: Heap<'_>) -> String {
         bytes(piled_up),
         bytes(left)
     );
-    // What is dropped in order leaves its second visits alone, a hundredth part.
-    if left < piled_up / 4 {
-        return format!("No leak: {of}.");
-    }
     let most = logical_leaks(&[seed, drain], 1).unwrap_or_default();
-    match most.first() {
-        Some(most) => format!("A leak: {of}. Most of it: {most}"),
-        None => format!("A leak: {of}."),
+    let most = most.first().map(|most| format!(" Most of it: {most}"));
+    let most = most.unwrap_or_default();
+    // The second visits are to stay, and the capacity of their queue with them.
+    if left < piled_up / 2 {
+        return format!("No leak: {of}, which wait for their second visit.{most}");
     }
+    format!("A leak: {of}.{most}")
 }
 
 fn heading(text: &str) {
