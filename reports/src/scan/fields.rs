@@ -91,6 +91,11 @@ impl<'s> Fields<'s> {
         row.is_some_and(|r| self.resolution.str(r.name) == name)
     }
 
+    /// What a field said a block is, where the stack did not.
+    pub(super) fn claimed(&self, block: u32) -> Option<FormIx> {
+        self.claims.get(&block).copied()
+    }
+
     /// The types that fields gave, by block.
     pub(super) fn types(&self, book: &mut Book<'_>) -> Vec<FieldType> {
         let mut types = Vec::with_capacity(self.claims.len());

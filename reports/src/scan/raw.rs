@@ -93,8 +93,11 @@ impl Scanner<'_, '_> {
                         label: NONE,
                         always: true,
                         guess: GUESS,
+                        again: false,
                     };
                     scanner.edge(&context, block, label, Kind::Word, GUESS);
+                } else {
+                    scanner.count_pointer(block, Kind::Word, GUESS);
                 }
             });
             if let (RootKind::Stack, Some(thread), Some(root)) = (piece.kind, piece.thread, root) {
@@ -132,6 +135,7 @@ impl Scanner<'_, '_> {
                     label: NONE,
                     always: true,
                     guess: GUESS,
+                    again: false,
                 };
                 let label = self.book.labels.id("stack");
                 self.edge(&context, block, label, Kind::Word, GUESS);

@@ -130,6 +130,7 @@ impl Scanner<'_, '_> {
             label: NONE,
             always: true,
             guess: 0,
+            again: false,
         };
         roots.push(Root {
             name,
