@@ -70,6 +70,7 @@
 //! ROOT  references.roots       kind name thread
 //! LABL  references.labels      string
 //! EDGE  references.edges       source target label kind
+//! NUMS  rows of the next three   counts fills repeats (one row)
 //! CNTS  references.counts      block strong weak found found_weak found_other
 //! FILL  references.fills       block length unused is_copy
 //! RPTS  references.repeats     block count size
@@ -123,8 +124,8 @@
 //! * 1: the first.
 //! * 2: references (SCAN, ROOT, LABL, EDGE); mappings, resident pages and the inner
 //!   allocator (RSID, MAPS, PAGS). Files of version 1 have none of them.
-//! * 3: counts of `Rc` and `Arc`, how full containers are, equal texts (CNTS, FILL,
-//!   RPTS). EDGE had a column `offset` before, behind `source`, which was always 0.
+//! * 3: counts of `Rc` and `Arc`, how full containers are, equal texts (NUMS, CNTS,
+//!   FILL, RPTS). EDGE had a column `offset` before, behind `source`, which was always 0.
 
 mod blocks;
 mod header;

@@ -53,7 +53,8 @@ impl Scanner<'_, '_> {
         length: u64,
         unused: Option<u64>,
     ) {
-        if context.guess != 0 {
+        // A variable that was moved out of has the old length; an owner came before it.
+        if context.guess != 0 && !context.local {
             return;
         }
         let is_text = match self.full.is_text.get(&form.0) {

@@ -82,6 +82,7 @@ impl Scanner<'_, '_> {
             always: true,
             guess: GUESS,
             again: false,
+            local: false,
         };
         let mut from = at.next_multiple_of(8);
         while from < end {

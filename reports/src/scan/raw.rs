@@ -12,6 +12,7 @@ use endler_snapshot::{Addr, Resolution, ThreadId};
 use super::ThreadSpan;
 use super::edges::{GUESS, Kind};
 use super::labels::{Label, NONE};
+use super::locals::Spoken;
 use super::nodes::{buckets_of, table_size};
 use super::program::Inside;
 use super::roots::{Root, RootKind};
@@ -44,12 +45,14 @@ struct Claim {
 }
 
 impl Scanner<'_, '_> {
-    /// Scans pieces of memory. All frames of one stack are one root.
+    /// Scans pieces of memory. All frames of one stack are one root; what their
+    /// variables are known to point to has a name already.
     pub(super) fn raw(
         &mut self,
         resolution: &Resolution,
         rows: &Rows,
         pieces: &[Piece],
+        spoken: &[Spoken],
         roots: &mut Vec<Root>,
     ) {
         let mut claims = Vec::new();
@@ -63,10 +66,13 @@ impl Scanner<'_, '_> {
                 root = Some(at);
             }
             let mut seen = BTreeSet::new();
-            self.piece_words(piece, &mut |scanner, before, address, behind| {
+            self.piece_words(piece, &mut |scanner, at, before, address, behind| {
                 let Some(block) = scanner.heap.find(address) else {
                     return;
                 };
+                if is_spoken(spoken, at, block) {
+                    return;
+                }
                 let label = *label.get_or_insert_with(|| scanner.book.labels.id(&piece.name));
                 let root = *root.get_or_insert_with(|| {
                     roots.push(Root {
@@ -94,6 +100,7 @@ impl Scanner<'_, '_> {
                         always: true,
                         guess: GUESS,
                         again: false,
+                        local: false,
                     };
                     scanner.edge(&context, block, label, Kind::Word, GUESS);
                 } else {
@@ -119,8 +126,7 @@ impl Scanner<'_, '_> {
                 let Some(block) = self.heap.find(register) else {
                     continue;
                 };
-                let is_stack =
-                    |r: &Root| r.kind == RootKind::Stack && r.thread == Some(span.thread);
+                let is_stack = |r: &Root| r.name == "stack" && r.thread == Some(span.thread);
                 let root = roots.iter().position(is_stack).unwrap_or_else(|| {
                     roots.push(Root {
                         name: "stack".to_owned(),
@@ -136,6 +142,7 @@ impl Scanner<'_, '_> {
                     always: true,
                     guess: GUESS,
                     again: false,
+                    local: false,
                 };
                 let label = self.book.labels.id("stack");
                 self.edge(&context, block, label, Kind::Word, GUESS);
@@ -186,11 +193,13 @@ impl Scanner<'_, '_> {
         self.drain();
     }
 
-    /// Calls `each` for every word of a piece, with the words beside it.
-    fn piece_words(&mut self, piece: &Piece, each: &mut dyn FnMut(&mut Self, u64, u64, u64)) {
+    /// Calls `each` for every word of a piece: its address, the word before it, the
+    /// word itself, the one behind it.
+    fn piece_words(&mut self, piece: &Piece, each: &mut dyn FnMut(&mut Self, u64, u64, u64, u64)) {
         let mut at = piece.from.next_multiple_of(8);
         let mut before = 0;
         let mut pending: Option<u64> = None;
+        let mut last = at;
         while at < piece.until {
             let len = CHUNK.min(piece.until - at);
             let mut readable = false;
@@ -198,10 +207,12 @@ impl Scanner<'_, '_> {
                 readable = true;
                 let mut offset = 0;
                 while let Some(behind) = word(bytes, offset) {
+                    let here_at = at.wrapping_add(offset).wrapping_sub(8);
                     if let Some(here) = pending.replace(behind) {
-                        each(scanner, before, here, behind);
+                        each(scanner, here_at, before, here, behind);
                         before = here;
                     }
+                    last = at.wrapping_add(offset);
                     offset += 8;
                 }
             });
@@ -211,7 +222,17 @@ impl Scanner<'_, '_> {
             at = at.saturating_add(len);
         }
         if let Some(here) = pending {
-            each(self, before, here, 0);
+            each(self, last, before, here, 0);
         }
     }
+}
+
+/// Whether a variable that lies at an address is known to point to a block.
+fn is_spoken(spoken: &[Spoken], at: u64, block: u32) -> bool {
+    // Few variables lie around one word.
+    let end = spoken.partition_point(|s| s.from <= at);
+    let before = spoken.get(..end).unwrap_or_default().iter().rev().take(64);
+    before
+        .filter(|s| at < s.until)
+        .any(|s| s.targets.binary_search(&block).is_ok())
 }

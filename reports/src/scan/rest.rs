@@ -147,6 +147,7 @@ impl Scanner<'_, '_> {
             always: true,
             guess: GUESS,
             again: false,
+            local: false,
         };
         let (start, size) = (self.heap.start(block), self.heap.size(block));
         let mut from = 0;

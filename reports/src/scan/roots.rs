@@ -131,6 +131,7 @@ impl Scanner<'_, '_> {
             always: true,
             guess: 0,
             again: false,
+            local: false,
         };
         roots.push(Root {
             name,

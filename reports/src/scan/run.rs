@@ -63,6 +63,8 @@ pub(super) struct Context {
     /// Whether the source was scanned before under another name: its pointers are
     /// not counted twice.
     pub(super) again: bool,
+    /// Whether the source is a variable on a stack, which may have been moved out of.
+    pub(super) local: bool,
 }
 
 /// All that a scan reads and makes.
@@ -167,11 +169,32 @@ impl<'s, 'a> Scanner<'s, 'a> {
     /// what the edge says it is.
     pub(super) fn hold(&mut self, context: &Context, kind: Kind, item: Item) {
         self.edge(context, item.block, item.label, kind, 0);
+        if context.local {
+            self.hold_locally(kind, item);
+            return;
+        }
         if context.guess != 0 || !matches!(kind, Kind::Own | Kind::Shared) {
             return;
         }
         self.fields.claim(&mut self.book, item.block, item.form);
         self.wait(item);
+    }
+
+    /// The same for a variable on a stack. It gives a type as a guess, and only where
+    /// there is none; what it alone holds is called after it.
+    fn hold_locally(&mut self, kind: Kind, item: Item) {
+        if !matches!(kind, Kind::Own | Kind::Shared)
+            || self.first.get(item.block as usize) != Some(&NONE)
+        {
+            return;
+        }
+        let agrees = self
+            .fields
+            .claim_as_guess(&mut self.book, item.block, item.form);
+        self.wait(Item {
+            guess: if agrees { item.guess } else { GUESS },
+            ..item
+        });
     }
 
     /// A field borrows a whole block, from its first byte on: if nothing turns
@@ -259,6 +282,7 @@ impl<'s, 'a> Scanner<'s, 'a> {
             always,
             guess: item.guess,
             again,
+            local: false,
         };
         let whole = self.heap.size(item.block);
         match form.key.inside {

@@ -2,6 +2,7 @@
 
 use super::header::Id;
 use super::residency::Head;
+use super::tables::Numbers;
 use super::value::{Value, grow, put_column, take_column};
 use super::varint::{Bad, Plain};
 use super::writer::Writer;
@@ -86,6 +87,7 @@ columns! {
     ModuleInfo { level, source }
     Scan { by_layout, by_word, unread, cut_short, roots, edges }
     Root { kind, name, thread }
+    Numbers { counts, fills, repeats }
     Count { block, strong, weak, found, found_weak, found_other }
     Fill { block, length, unused, is_copy }
     Repeat { block, count, size }

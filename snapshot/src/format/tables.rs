@@ -33,16 +33,17 @@ const SCAN: Id = *b"SCAN";
 const ROOT: Id = *b"ROOT";
 const LABL: Id = *b"LABL";
 const EDGE: Id = *b"EDGE";
+const NUMS: Id = *b"NUMS";
 const CNTS: Id = *b"CNTS";
 const FILL: Id = *b"FILL";
 const RPTS: Id = *b"RPTS";
 
 /// The order in the file.
-const ORDER: [Id; 28] = [
+const ORDER: [Id; 29] = [
     PROC, FIGS, RSID, MAPS, PAGS, // always
     MODU, THRD, PHAS, FRAM, STCK, CTXT, TOTL, BLKS, // always
     STRS, LINE, FLIN, TYPE, BTYP, SITE, CTYP, MINF, // resolved
-    SCAN, ROOT, LABL, EDGE, CNTS, FILL, RPTS, // scanned
+    SCAN, ROOT, LABL, EDGE, NUMS, CNTS, FILL, RPTS, // scanned
 ];
 
 /// Writes all tables in [`ORDER`].
@@ -85,9 +86,30 @@ fn put_scanned(references: &References, w: &mut Writer<'_>) -> Result<(), Error>
     put_table(ROOT, &references.roots, w)?;
     put_table(LABL, &references.labels, w)?;
     put_edges(EDGE, &references.edges, w)?;
+    let numbers = Numbers::of(references);
+    put_table(NUMS, std::slice::from_ref(&numbers), w)?;
     put_table(CNTS, &references.counts, w)?;
     put_table(FILL, &references.fills, w)?;
     put_table(RPTS, &references.repeats, w)
+}
+
+/// How many rows the tables have that may be empty, so that a file that has lost one
+/// is noticed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Numbers {
+    pub(super) counts: u64,
+    pub(super) fills: u64,
+    pub(super) repeats: u64,
+}
+
+impl Numbers {
+    fn of(references: &References) -> Numbers {
+        Numbers {
+            counts: references.counts.len() as u64,
+            fills: references.fills.len() as u64,
+            repeats: references.repeats.len() as u64,
+        }
+    }
 }
 
 /// What was read so far.
@@ -99,6 +121,7 @@ pub(super) struct Parts {
     process: Vec<Process>,
     figures: Vec<Figures>,
     scan: Vec<Scan>,
+    numbers: Vec<Numbers>,
     residency: residency::Part,
     /// Position in [`ORDER`] of the last section.
     last: usize,
@@ -136,6 +159,7 @@ impl Parts {
             TOTL => take_table(&mut image.totals, rows, from),
             BLKS => take_blocks(&mut image.blocks, rows, from),
             SCAN => take_table(&mut self.scan, rows, from),
+            NUMS => take_table(&mut self.numbers, rows, from),
             ROOT | LABL | EDGE | CNTS | FILL | RPTS => {
                 let references = image.references.get_or_insert_default();
                 take_scanned(references, id, rows, from, self.version)
@@ -161,6 +185,16 @@ impl Parts {
                     "its references have not one row that tells of the scan",
                 ));
             }
+        }
+        // Before version 3 there were no such tables.
+        let found = self.image.references.as_ref().map(Numbers::of);
+        let fits = match (&self.numbers[..], found) {
+            (numbers, None) => numbers.is_empty(),
+            ([], Some(found)) => self.version < 3 && found == Numbers::default(),
+            (numbers, Some(found)) => numbers == [found],
+        };
+        if !fits {
+            return Err(Bad("counts, fills or equal texts are missing"));
         }
         self.image.figures = figures;
         self.image.residency = self.residency.into_residency(self.version)?;

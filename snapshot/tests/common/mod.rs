@@ -414,9 +414,9 @@ fn scan(image: &mut Image, random: &mut Random) {
             0 => references.counts.push(Count {
                 block,
                 strong: random.skewed(9),
-                weak: random.next(),
+                weak: random.skewed(1 << 30),
                 found: random.skewed(9) as u32,
-                found_weak: random.next() as u32,
+                found_weak: random.skewed(1 << 20) as u32,
                 found_other: 0,
             }),
             1..4 => references.fills.push(Fill {
@@ -428,7 +428,7 @@ fn scan(image: &mut Image, random: &mut Random) {
             4 => references.repeats.push(Repeat {
                 block,
                 count: random.skewed(1 << 20),
-                size: Bytes(random.next()),
+                size: Bytes(random.skewed(1 << 40)),
             }),
             _ => {}
         }
