@@ -14,8 +14,11 @@
 //! LeakSanitizer. Only what none of them reaches is lost.
 
 mod counted;
+mod fold;
 mod leaks;
 mod logical;
+mod roots;
+mod slack;
 mod ways;
 mod whole;
 
@@ -28,8 +31,11 @@ use endler_snapshot::{EdgeKind as Found, References};
 use std::cell::OnceCell;
 
 pub use counted::{CountRow, CountTable, CycleRow, CycleTable, Mismatch};
+pub use fold::fold_owners;
 pub use leaks::{LeakRow, LeakTable, leaks};
 pub use logical::{AccumulationPoint, LogicalLeak, logical_leaks};
+pub use roots::{RootRow, RootTable, roots, threads};
+pub use slack::{CopyRow, RepeatRow, Slack, SlackRow, slack};
 pub use ways::{Way, Ways, ways_to};
 pub use whole::{UNHELD, whole_graph};
 

@@ -3,16 +3,17 @@
 //! A variable that debug information places in a frame is scanned by its type: what
 //! it points to is called after it, `stack crawl::run.queue`, and each is a root of
 //! its own. It may have been moved out of, so its edges stay guesses, which no owner
-//! is outranked by; a block that has no type otherwise gets one as a guess.
+//! is outranked by; a block that has no type otherwise gets one as a guess. Where a
+//! variable owns a block, references and other words on the same stack say no more.
 
 use std::collections::HashSet;
 
-use endler_snapshot::{Addr, Image};
+use endler_snapshot::{Addr, Image, ThreadId};
 
 use super::ThreadSpan;
 use super::compile::{Spot, Via};
-use super::edges::GUESS;
-use super::labels::NONE;
+use super::edges::{GUESS, Kind};
+use super::labels::{FastMap, NONE};
 use super::roots::{Root, RootKind};
 use super::run::{Context, Scanner, Source};
 use super::stacks::Stacks;
@@ -22,11 +23,23 @@ use crate::layout::files;
 use crate::layout::locals::{Base, Place, locals};
 use crate::resolve::strings::FixedMap;
 
-/// A variable that was scanned: what its words point to has a name.
-pub(super) struct Spoken {
-    pub(super) from: u64,
-    pub(super) until: u64,
-    pub(super) targets: Vec<u32>,
+/// Blocks that variables of a thread point to: whether one of them owns it.
+#[derive(Default)]
+pub(super) struct Spoken(FastMap<u64, bool>);
+
+impl Spoken {
+    fn key(thread: ThreadId, block: u32) -> u64 {
+        (u64::from(thread.0) << 32) | u64::from(block)
+    }
+
+    /// Whether a variable of the thread points to the block.
+    pub(super) fn has(&self, thread: ThreadId, block: u32) -> bool {
+        self.0.contains_key(&Self::key(thread, block))
+    }
+
+    fn is_owned(&self, thread: ThreadId, block: u32) -> bool {
+        self.0.get(&Self::key(thread, block)) == Some(&true)
+    }
 }
 
 /// A variable at an address of the code.
@@ -38,7 +51,7 @@ struct Known {
 }
 
 impl Scanner<'_, '_> {
-    /// Scans the variables of all frames. What was found, by address.
+    /// Scans the variables of all frames. Gives what they point to.
     pub(super) fn locals(
         &mut self,
         image: &Image,
@@ -46,9 +59,10 @@ impl Scanner<'_, '_> {
         threads: &[ThreadSpan],
         stacks: &Stacks,
         roots: &mut Vec<Root>,
-    ) -> Vec<Spoken> {
+    ) -> Spoken {
         let known = self.known(image, sources, stacks);
-        let mut spoken: Vec<Spoken> = Vec::new();
+        let mut spoken = Spoken::default();
+        let first = self.root_edges.len();
         for (span, frames) in threads.iter().zip(&stacks.frames) {
             let mut taken: HashSet<(u64, String)> = HashSet::new();
             for frame in frames {
@@ -58,12 +72,16 @@ impl Scanner<'_, '_> {
                     };
                     // A function that was inlined twice has two entries for one place.
                     if taken.insert((at, one.name.clone())) {
-                        spoken.extend(self.local(one, at, span, roots));
+                        let _ = self.local(one, at, span, roots, &mut spoken);
                     }
                 }
             }
         }
-        spoken.sort_by_key(|s| (s.from, s.until));
+        let thread = |root: u32| roots.get(root as usize).and_then(|r| r.thread);
+        self.root_edges.retain_from(first, |root, block, kind| {
+            let owns = matches!(kind, Kind::Own | Kind::Shared);
+            owns || !thread(root).is_some_and(|t| spoken.is_owned(t, block))
+        });
         spoken
     }
 
@@ -135,7 +153,8 @@ impl Scanner<'_, '_> {
         at: u64,
         span: &ThreadSpan,
         roots: &mut Vec<Root>,
-    ) -> Option<Spoken> {
+        spoken: &mut Spoken,
+    ) -> Option<()> {
         let size = self.book.layouts.size(one.of)?;
         let until = at.checked_add(size)?;
         if at < span.stack_pointer.0 || until > span.stack_end.0 {
@@ -159,21 +178,21 @@ impl Scanner<'_, '_> {
             scanner.steps(&program.ops, bytes, 0, &context);
         });
         self.drain();
-        let mut targets = self.root_edges.target.get(before..)?.to_vec();
-        if targets.is_empty() {
+        let found = before..self.root_edges.len();
+        if found.is_empty() {
             return None;
         }
-        targets.sort_unstable();
+        for edge in found {
+            let block = *self.root_edges.target.get(edge)?;
+            let owns = matches!(self.root_edges.kind(edge), Kind::Own | Kind::Shared);
+            *spoken.0.entry(Spoken::key(span.thread, block)).or_default() |= owns;
+        }
         roots.push(Root {
             name: one.name.clone(),
             kind: RootKind::Stack,
             thread: Some(span.thread),
             address: Addr(at),
         });
-        Some(Spoken {
-            from: at,
-            until,
-            targets,
-        })
+        Some(())
     }
 }

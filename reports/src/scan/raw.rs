@@ -52,7 +52,7 @@ impl Scanner<'_, '_> {
         resolution: &Resolution,
         rows: &Rows,
         pieces: &[Piece],
-        spoken: &[Spoken],
+        spoken: &Spoken,
         roots: &mut Vec<Root>,
     ) {
         let mut claims = Vec::new();
@@ -66,11 +66,14 @@ impl Scanner<'_, '_> {
                 root = Some(at);
             }
             let mut seen = BTreeSet::new();
-            self.piece_words(piece, &mut |scanner, at, before, address, behind| {
+            self.piece_words(piece, &mut |scanner, before, address, behind| {
                 let Some(block) = scanner.heap.find(address) else {
                     return;
                 };
-                if is_spoken(spoken, at, block) {
+                if let (RootKind::Stack, Some(thread)) = (piece.kind, piece.thread)
+                    && spoken.has(thread, block)
+                {
+                    scanner.count_pointer(block, Kind::Word, GUESS);
                     return;
                 }
                 let label = *label.get_or_insert_with(|| scanner.book.labels.id(&piece.name));
@@ -193,13 +196,11 @@ impl Scanner<'_, '_> {
         self.drain();
     }
 
-    /// Calls `each` for every word of a piece: its address, the word before it, the
-    /// word itself, the one behind it.
-    fn piece_words(&mut self, piece: &Piece, each: &mut dyn FnMut(&mut Self, u64, u64, u64, u64)) {
+    /// Calls `each` for every word of a piece, with the words beside it.
+    fn piece_words(&mut self, piece: &Piece, each: &mut dyn FnMut(&mut Self, u64, u64, u64)) {
         let mut at = piece.from.next_multiple_of(8);
         let mut before = 0;
         let mut pending: Option<u64> = None;
-        let mut last = at;
         while at < piece.until {
             let len = CHUNK.min(piece.until - at);
             let mut readable = false;
@@ -207,12 +208,10 @@ impl Scanner<'_, '_> {
                 readable = true;
                 let mut offset = 0;
                 while let Some(behind) = word(bytes, offset) {
-                    let here_at = at.wrapping_add(offset).wrapping_sub(8);
                     if let Some(here) = pending.replace(behind) {
-                        each(scanner, here_at, before, here, behind);
+                        each(scanner, before, here, behind);
                         before = here;
                     }
-                    last = at.wrapping_add(offset);
                     offset += 8;
                 }
             });
@@ -222,17 +221,7 @@ impl Scanner<'_, '_> {
             at = at.saturating_add(len);
         }
         if let Some(here) = pending {
-            each(self, last, before, here, 0);
+            each(self, before, here, 0);
         }
     }
-}
-
-/// Whether a variable that lies at an address is known to point to a block.
-fn is_spoken(spoken: &[Spoken], at: u64, block: u32) -> bool {
-    // Few variables lie around one word.
-    let end = spoken.partition_point(|s| s.from <= at);
-    let before = spoken.get(..end).unwrap_or_default().iter().rev().take(64);
-    before
-        .filter(|s| at < s.until)
-        .any(|s| s.targets.binary_search(&block).is_ok())
 }

@@ -136,6 +136,11 @@ impl<'a> Unwinder<'a> {
             let offset = i64::from(i32::from_le_bytes(rest));
             return Some(Some(address.wrapping_add_signed(offset)));
         }
+        // call [rip + disp32]: through the table of what the loader bound.
+        if let [_, 0xff, 0x15, rest @ ..] = code {
+            let offset = i64::from(i32::from_le_bytes(rest));
+            return Some(self.word(address.wrapping_add_signed(offset)));
+        }
         // call r/m64: opcode ff /2, two to seven bytes long.
         let is_call = [0usize, 1, 3, 4, 5].iter().any(|&from| {
             let part = (code.get(from), code.get(from + 1));
