@@ -214,6 +214,16 @@ pub(crate) fn lifetime(mean: Nanos) -> String {
     }
 }
 
+/// A thread, by its own name where it has one.
+pub(crate) fn thread_name(thread: &Thread) -> Cow<'_, str> {
+    match (thread.name.as_str(), thread.tid) {
+        // The row that gathers the threads beyond the table.
+        ("", 0) => Cow::Borrowed(NONE),
+        ("", tid) => Cow::Owned(format!("tid {tid}")),
+        (name, _) => Cow::Borrowed(name),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -263,15 +273,5 @@ mod tests {
         check(245.0, ["4m05s", "4m05s"]);
         check(12_000.0, ["3h20m", "3h20m"]);
         check(187_200.0, ["2d04h", "2d04h"]);
-    }
-}
-
-/// A thread, by its own name where it has one.
-pub(crate) fn thread_name(thread: &Thread) -> Cow<'_, str> {
-    match (thread.name.as_str(), thread.tid) {
-        // The row that gathers the threads beyond the table.
-        ("", 0) => Cow::Borrowed(NONE),
-        ("", tid) => Cow::Owned(format!("tid {tid}")),
-        (name, _) => Cow::Borrowed(name),
     }
 }

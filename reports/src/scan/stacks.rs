@@ -83,7 +83,7 @@ pub(super) fn pieces(stacks: &Stacks, threads: &[ThreadSpan]) -> Vec<Piece> {
             // Below a return address lies the function that was called.
             add(from, frame.slot, &name);
             from = frame.slot + 8;
-            name = match stacks.functions.get(&frame.address).and_then(shown) {
+            name = match stacks.functions.get(&frame.address).and_then(|f| shown(f)) {
                 Some(function) => format!("stack {function}"),
                 None => "stack".to_owned(),
             };
@@ -142,7 +142,7 @@ fn called(chain: &[Line], tables: &Tables) -> Vec<Called> {
 }
 
 /// The innermost function of the user's, else the outermost.
-fn shown(functions: &Vec<Called>) -> Option<&str> {
+fn shown(functions: &[Called]) -> Option<&str> {
     let user = functions.iter().rev().find(|f| f.is_user);
     Some(&user.or_else(|| functions.first())?.shown)
 }
