@@ -2,6 +2,8 @@
 //! grow, move and are freed under the scan. The snapshot is whole, what stays still is
 //! told as it is, counts are not compared with pointers, and the host lives.
 
+#![allow(clippy::vec_box, reason = "each is a block of its own")]
+
 #[path = "../allocator/tests/support/filter.rs"]
 #[allow(dead_code, reason = "the allocator's tests use the rest")]
 mod filter;

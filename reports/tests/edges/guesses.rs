@@ -2,7 +2,11 @@
 //! room behind a vector's last element, an array that is not filled. What follows
 //! from it is marked, outranks no field, and gives no block a type.
 
-#![allow(dead_code, reason = "these are the fields that are tested")]
+#![allow(
+    dead_code,
+    clippy::vec_box,
+    reason = "these are the fields that are tested"
+)]
 
 use std::alloc::{Layout, alloc};
 use std::hint::black_box;
