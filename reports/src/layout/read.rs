@@ -159,7 +159,7 @@ impl Layouts<'_> {
         let mut die = DebuggingInformationEntry::null();
         let text = |die: &Die<'_>| -> Box<str> {
             die.attr_value(gimli::DW_AT_name)
-                .and_then(|value| units.dwarf.attr_string(unit, value).ok())
+                .and_then(|value| units.dwarf(unit).attr_string(unit, value).ok())
                 .map(|s| s.to_string_lossy().into())
                 .unwrap_or_default()
         };

@@ -94,7 +94,7 @@ fn names(image: &Image, elfs: &[Option<&Elf<'_>>], stacks: &[Vec<Frame>]) -> Fix
             .iter()
             .map(|a| a.wrapping_sub(module.bias).wrapping_sub(1))
             .collect();
-        let chains = look_up(elf, &look_ups, &mut tables).chains;
+        let chains = look_up(elf, &[&module.path], &look_ups, &mut tables).chains;
         for (&address, chain) in here.iter().zip(&chains) {
             if let Some(function) = function(chain, &tables) {
                 names.insert(address, function);
