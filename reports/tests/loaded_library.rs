@@ -44,14 +44,15 @@ extern "C" fn give(address: *mut u8, size: usize, align: usize) {
     unsafe { dealloc(address, layout) }
 }
 
-/// Builds the library; `second` is the one whose orders lie otherwise.
-fn build(folder: &Path, name: &str, second: bool) -> PathBuf {
+/// Builds the library with more of rustc's arguments: `--cfg=second` is the one whose
+/// orders lie otherwise.
+fn build(folder: &Path, name: &str, arguments: &[&str]) -> PathBuf {
     let out = folder.join(format!("{name}.so"));
     let mut rustc = Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
     rustc
         .args(["--edition", "2024", "--crate-type", "cdylib"])
         .args(["--crate-name", "library", "-C", "debuginfo=2"])
-        .args(second.then_some("--cfg=second"))
+        .args(arguments)
         .arg("-o")
         .arg(&out)
         .arg(concat!(
@@ -119,29 +120,50 @@ fn blocks_of_a_loaded_library_have_its_types() {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("loaded_library");
     std::fs::create_dir_all(&folder).unwrap();
     let libraries = [
-        load(&build(&folder, "first", false)),
-        load(&build(&folder, "second", true)),
+        load(&build(&folder, "first", &[])),
+        load(&build(&folder, "second", &["--cfg=second"])),
     ];
     let mut records = fill(libraries[0]);
     records.extend(fill(libraries[1]));
-    let mut image = recorder::image(&records);
+    // Two libraries, each of which made so many.
+    check(&records, 2);
+}
+
+/// The units proper lie in `LIBRARY.dwp`, or in object files.
+#[test]
+fn debug_information_may_lie_elsewhere() {
+    for kind in ["packed", "unpacked"] {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(kind);
+        std::fs::create_dir_all(&folder).unwrap();
+        let split = format!("split-debuginfo={kind}");
+        let library = load(&build(&folder, "library", &["-C", &split]));
+        check(&fill(library), 1);
+    }
+}
+
+/// The blocks of so many libraries have their types and the fields that hold them.
+fn check(records: &[recorder::Record], libraries: u64) {
+    let mut image = recorder::image(records);
     let options = Options::default();
     assert_eq!(resolve(&mut image, &options), []);
     let memory = Own(File::open("/proc/self/mem").unwrap());
     let graph = scan(&image, &memory, &options, &[]);
     let found = counted(&image, &graph);
-    // Two libraries, each of which made so many.
-    let all = 2 * MANY;
+    let all = libraries * MANY;
     let expected = [
         ("Box<library::Order>", "library::Book.orders[*]", all),
         ("String", "library::Order.buyer", all),
         ("Box<library::Note>", "library::Order.notes", all / 2),
         ("Vec<library::Note>", "library::Book.totals[*]", all),
-        ("Vec<Box<library::Order>>", "library::Book.orders", 2),
+        (
+            "Vec<Box<library::Order>>",
+            "library::Book.orders",
+            libraries,
+        ),
         (
             "HashMap<u64, Vec<library::Note>>",
             "library::Book.totals",
-            2,
+            libraries,
         ),
     ];
     let expected: BTreeMap<_, _> = expected
