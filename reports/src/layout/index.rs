@@ -308,7 +308,7 @@ impl<'a> Pass<'_, 'a, '_> {
             let attr = entries.read_attribute(spec).ok()?;
             match attr.name() {
                 gimli::DW_AT_name => {
-                    raw.name = self.units.dwarf(unit).attr_string(unit, attr.value()).ok();
+                    raw.name = self.units.text(unit, attr.value());
                 }
                 gimli::DW_AT_type => raw.of = Some(attr.value()),
                 gimli::DW_AT_location => raw.location = Some(attr.value()),

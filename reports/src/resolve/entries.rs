@@ -223,7 +223,7 @@ fn text<'a>(
     attribute: gimli::DwAt,
 ) -> String {
     die.attr_value(attribute)
-        .and_then(|value| units.dwarf(unit).attr_string(unit, value).ok())
+        .and_then(|value| units.text(unit, value))
         .map(|s| s.to_string_lossy().into_owned())
         .unwrap_or_default()
 }

@@ -8,12 +8,19 @@
 //!
 //! Source: DWARF 4 section 7.5.1, DWARF 5 section 3.1.1.
 
-use gimli::{AbbreviationsCacheStrategy, DebugInfoOffset, Dwarf, Unit, UnitHeader, UnitOffset};
+use gimli::{
+    AbbreviationsCacheStrategy, AttributeValue, DebugInfoOffset, Dwarf, Reader as _, Unit,
+    UnitHeader, UnitOffset,
+};
 
 use super::elf::Reader;
 use super::scopes::Scopes;
 use super::split::SplitUnits;
 use super::strings::FixedMap;
+
+/// Bytes of a name that are read. Real ones have hundreds, of nested futures
+/// thousands; what a damaged file says could be the whole file, for every name.
+const MAX_NAME: usize = 1 << 14;
 
 /// The position of a unit in the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -71,6 +78,15 @@ impl<'a> Units<'a> {
     pub(crate) fn dwarf(&self, unit: &Unit<Reader<'a>>) -> &Dwarf<Reader<'a>> {
         let elsewhere = unit.dwo_id.and_then(|id| self.elsewhere.get(&id.0));
         elsewhere.unwrap_or(&self.dwarf)
+    }
+
+    /// The text of an attribute, as far as a name can go.
+    pub(crate) fn text(
+        &self,
+        unit: &Unit<Reader<'a>>,
+        value: AttributeValue<Reader<'a>>,
+    ) -> Option<Reader<'a>> {
+        Some(cut(self.dwarf(unit).attr_string(unit, value).ok()?))
     }
 
     /// The sections of the file itself, in which all line tables lie.
@@ -225,6 +241,12 @@ impl<'a> Units<'a> {
         }
         slot.scopes.as_ref()
     }
+}
+
+/// A name's beginning, as far as a name can go.
+pub(crate) fn cut(mut text: Reader<'_>) -> Reader<'_> {
+    let _ = text.truncate(text.len().min(MAX_NAME));
+    text
 }
 
 fn index(i: usize) -> UnitIndex {
