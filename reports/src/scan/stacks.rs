@@ -120,7 +120,7 @@ fn functions(
             .iter()
             .map(|a| a.wrapping_sub(module.bias).wrapping_sub(1))
             .collect();
-        let chains = look_up(elf, &look_ups, &mut tables).chains;
+        let chains = look_up(elf, &[&module.path], &look_ups, &mut tables).chains;
         for (&address, chain) in here.iter().zip(&chains) {
             names.insert(address, called(chain, &tables));
         }
