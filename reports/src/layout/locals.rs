@@ -245,7 +245,12 @@ impl<'a> Pass<'_, 'a> {
             let value = attr.value();
             match attr.name() {
                 gimli::DW_AT_low_pc => {
-                    said.low = self.units.dwarf.attr_address(unit, value).ok().flatten();
+                    said.low = self
+                        .units
+                        .dwarf(unit)
+                        .attr_address(unit, value)
+                        .ok()
+                        .flatten();
                 }
                 gimli::DW_AT_high_pc => said.high = Some(value),
                 gimli::DW_AT_ranges => said.ranges = Some(value),
@@ -271,13 +276,13 @@ impl<'a> Pass<'_, 'a> {
             covered.extend(positions.iter().filter(holds));
         };
         if let Some(value) = said.ranges {
-            if let Ok(Some(mut ranges)) = self.units.dwarf.attr_ranges(unit, value) {
+            if let Ok(Some(mut ranges)) = self.units.dwarf(unit).attr_ranges(unit, value) {
                 while let Ok(Some(range)) = ranges.next() {
                     add(range.begin, range.end);
                 }
             }
         } else if let (Some(low), Some(high)) = (said.low, said.high) {
-            let end = match self.units.dwarf.attr_address(unit, high) {
+            let end = match self.units.dwarf(unit).attr_address(unit, high) {
                 Ok(Some(end)) => Some(end),
                 _ => high.udata_value().map(|size| low.saturating_add(size)),
             };
@@ -318,7 +323,7 @@ impl<'a> Pass<'_, 'a> {
 
     fn named(&self, unit: &Unit<Reader<'a>>, said: &Said<'a>) -> Option<(Option<String>, Entry)> {
         let text = |unit: &Unit<Reader<'a>>, value: AttributeValue<Reader<'a>>| {
-            let text = self.units.dwarf.attr_string(unit, value).ok()?;
+            let text = self.units.dwarf(unit).attr_string(unit, value).ok()?;
             Some(text.to_string_lossy().into_owned())
         };
         if let Some(of) = said.of {
@@ -341,7 +346,7 @@ impl<'a> Pass<'_, 'a> {
         address: u64,
         base: Option<(Base, i64)>,
     ) -> Option<Place> {
-        let mut locations = self.units.dwarf.attr_locations(unit, list).ok()??;
+        let mut locations = self.units.dwarf(unit).attr_locations(unit, list).ok()??;
         let mut found = None;
         while let Some(location) = locations.next().ok()? {
             if (location.range.begin..location.range.end).contains(&address) {
