@@ -19,6 +19,7 @@
 //!   `ENDLER` (`off`, `exact`) say whether it records.
 //! * [`on_signal`] writes heap tables and a snapshot file at each signal,
 //!   [`on_exit`] at the end of the process, [`snapshot_to`] when asked.
+//! * [`trackref`] lists the live objects of types, and hands them back.
 //! * [`phase`] marks phases, whose ends can be compared.
 //! * [`inner_statistics`] lets the inner allocator say what it keeps of the memory
 //!   that was freed, for `endler fragmentation`.
@@ -32,6 +33,7 @@
 mod error;
 pub mod inner;
 mod snapshot;
+pub mod trackref;
 
 /// What works on the platform that endler was run on: Linux on x86-64.
 #[cfg(all(target_os = "linux", target_arch = "x86_64", not(endler_elsewhere)))]
