@@ -279,6 +279,7 @@ impl Book<'_> {
                     to,
                     kind: Kind::Own,
                     named,
+                    elsewhere: false,
                 });
             }
             (Way::Reference, _) => ops.push(Op::Loose {

@@ -285,6 +285,13 @@ impl Book<'_> {
         }))
     }
 
+    /// Whether a smart pointer has an allocator of its own, as the handle of a thread
+    /// has: what it owns is no block, and may hold some.
+    pub(super) fn is_elsewhere(&mut self, of: TypeIx) -> bool {
+        let allocator = self.layouts.arg(of, "A");
+        allocator.is_some_and(|of| &*self.layouts.stem(of) != "alloc::alloc::Global")
+    }
+
     /// `Rc`, `Arc` and their `Weak`.
     fn counted(
         &mut self,
@@ -348,11 +355,13 @@ impl Book<'_> {
             split: Split::All,
             title: Title::Of(holder.name(), value),
         });
+        let elsewhere = self.is_elsewhere(of);
         ops.push(Op::Owner {
             at: pointer.offset,
             to,
             kind,
             named,
+            elsewhere,
         });
         Some(())
     }

@@ -42,6 +42,8 @@ pub(super) enum Op {
         to: FormIx,
         kind: Kind,
         named: Named,
+        /// Whether another allocator than the global one gave what it owns.
+        elsewhere: bool,
     },
     /// A reference or raw pointer: anywhere into a block, a reference at least
     /// the size of what it is to before its end.

@@ -26,6 +26,8 @@ use super::labels::{FastMap, Label, NONE};
 use super::program::{Form, FormIx, Inside, Named};
 use super::vtables::Vtables;
 
+/// How many pointers into memory of other allocators are followed in a row.
+const DEEPEST: u8 = 8;
 /// The most via names that one block hands on to what it contains.
 const MAX_NAMES: usize = 16;
 
@@ -96,6 +98,8 @@ pub(super) struct Scanner<'s, 'a> {
     pub(super) buffer: Vec<u8>,
     pub(super) full: Fills,
     pub(super) counted: Counted,
+    /// How far the present step is inside memory of other allocators.
+    beyond: u8,
 }
 
 impl<'s, 'a> Scanner<'s, 'a> {
@@ -126,6 +130,7 @@ impl<'s, 'a> Scanner<'s, 'a> {
             buffer: Vec::new(),
             full: Fills::default(),
             counted: Counted::default(),
+            beyond: 0,
         }
     }
 
@@ -319,6 +324,37 @@ impl<'s, 'a> Scanner<'s, 'a> {
         let mut count = [0; 8];
         let at = Addr(self.heap.start(block));
         self.memory.read(at, &mut count).is_err() || count == [0; 8]
+    }
+
+    /// Runs the program of what a smart pointer owns in memory of another allocator,
+    /// as if it were a part of the pointer's own value.
+    pub(super) fn beyond(
+        &mut self,
+        context: &Context,
+        kind: Kind,
+        address: u64,
+        form: FormIx,
+        label: Label,
+    ) {
+        if self.beyond == DEEPEST || !matches!(kind, Kind::Own | Kind::Shared) {
+            return;
+        }
+        let Some(form) = self.book.ready(form).cloned() else {
+            return;
+        };
+        let (Inside::One { at, .. }, Some(program)) = (form.key.inside, form.program) else {
+            return;
+        };
+        let context = Context {
+            label,
+            always: true,
+            ..*context
+        };
+        self.beyond += 1;
+        self.with_bytes(address.wrapping_add(at), program.size, |scanner, bytes| {
+            scanner.steps(&program.ops, bytes, 0, &context);
+        });
+        self.beyond -= 1;
     }
 
     fn one(

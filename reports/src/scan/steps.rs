@@ -43,6 +43,7 @@ impl Scanner<'_, '_> {
                 to,
                 kind,
                 named,
+                elsewhere,
             } => {
                 let address = read(*at)?;
                 let label = self.name(*named, context)?;
@@ -52,6 +53,9 @@ impl Scanner<'_, '_> {
                 match self.heap.begins(address) {
                     Some(block) if self.heap.size(block) == whole => {
                         self.hold(context, *kind, item(block, *to, label, 1));
+                    }
+                    None if *elsewhere && self.heap.find(address).is_none() => {
+                        self.beyond(context, *kind, address, *to, label);
                     }
                     _ => self.doubtful(context, address, label, *kind),
                 }
