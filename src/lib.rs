@@ -20,6 +20,7 @@
 //! * [`on_signal`] writes heap tables and a snapshot file at each signal,
 //!   [`on_exit`] at the end of the process, [`snapshot_to`] when asked.
 //! * [`watch`](fn@watch) warns, dumps and calls when resident memory passes a bound.
+//! * [`trackref`] lists the live objects of types, and hands them back.
 //! * [`phase`] marks phases, whose ends can be compared.
 //! * [`inner_statistics`] lets the inner allocator say what it keeps of the memory
 //!   that was freed, for `endler fragmentation`.
@@ -33,6 +34,7 @@
 mod error;
 pub mod inner;
 mod snapshot;
+pub mod trackref;
 pub mod watch;
 
 /// What works on the platform that endler was run on: Linux on x86-64.

@@ -352,6 +352,8 @@ fn help_lists_only_what_is_there() {
         "paths",
         "oldest",
         "leaks",
+        "roots",
+        "slack",
         "export",
     ] {
         assert!(help.contains(&format!("\n  {word} ")), "{help}");

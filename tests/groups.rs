@@ -15,6 +15,10 @@ fn main() {
         "not run here: the group `json` (the views as JSON, beside what the command's tests see): \
          cargo test -p endler-reports --features json --test json"
     );
+    println!(
+        "not run here: the group `large` (what types and tables cost for a large program): \
+         tests/large.sh"
+    );
     println!("not run here: the group `lsan` (leaks as LeakSanitizer finds them): tests/lsan.sh");
     println!(
         "not run here: the group `memlab` (retained sizes as memlab computes them): tests/memlab.sh"

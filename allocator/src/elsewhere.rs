@@ -69,6 +69,14 @@ pub fn pause() -> Pause {
     Pause(())
 }
 
+/// A clock in nanoseconds, from an unknown start.
+#[must_use]
+pub fn coarse_nanos() -> u64 {
+    static START: std::sync::OnceLock<std::time::Instant> = std::sync::OnceLock::new();
+    let start = START.get_or_init(std::time::Instant::now);
+    start.elapsed().as_nanos().try_into().unwrap_or(u64::MAX)
+}
+
 /// Not noted here.
 #[must_use]
 pub fn inner_allocator() -> &'static str {

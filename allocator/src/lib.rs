@@ -53,6 +53,7 @@ mod recorder {
     pub(crate) mod unwind;
     pub(crate) mod vdso;
 
+    pub use clock::coarse_nanos;
     pub use heap::Heap;
     pub use hook::{enter_phase, inner_allocator, mode, notice_fork};
     pub use pause::{Pause, pause};
@@ -67,7 +68,9 @@ pub(crate) use recorder::*;
 mod recorder;
 
 pub use mode::Mode;
-pub use recorder::{Heap, Pause, enter_phase, inner_allocator, mode, notice_fork, pause};
+pub use recorder::{
+    Heap, Pause, coarse_nanos, enter_phase, inner_allocator, mode, notice_fork, pause,
+};
 
 /// Freezing: an image of this process, while it goes on.
 pub mod freeze {

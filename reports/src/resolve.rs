@@ -42,6 +42,7 @@ mod neighbours;
 pub(crate) mod owner;
 pub(crate) mod scopes;
 mod sources;
+pub(crate) mod split;
 pub(crate) mod strings;
 mod symbols;
 pub(crate) mod typename;
@@ -64,6 +65,7 @@ use self::infer::{Rules, Step, Typed, Verdict};
 use self::modules::Found;
 use self::strings::{FixedMap, Strings};
 pub use self::warn::Warning;
+pub(crate) use self::warn::{Lack, lack};
 
 /// Where the file of the executable is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -209,9 +211,9 @@ fn chains_of_all(
         let (level, source) = match modules::find(module, is_main, options) {
             Found::Missing(why) => (DebugLevel::Nothing, why),
             Found::File(map, shown) => match Elf::parse(&map) {
-                None => (DebugLevel::Nothing, format!("{shown} is not an ELF file")),
+                None => (DebugLevel::Nothing, format!("{shown} {}", modules::NOT_ELF)),
                 Some(elf) => {
-                    let found = frames::look_up(&elf, &addresses, tables);
+                    let found = frames::look_up(&elf, &[&shown, &module.path], &addresses, tables);
                     for (chain, &(_, position)) in found.chains.into_iter().zip(&wanted) {
                         if let Some(slot) = chains.get_mut(position) {
                             *slot = chain;

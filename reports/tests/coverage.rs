@@ -110,10 +110,18 @@ fn the_first_line_says_how_to_get_types() {
          run again; or give the file it was stripped from with --binary FILE."
     );
     assert_eq!(
-        first(&|image| level(image, DebugLevel::Nothing, "/opt/crawl is another build.")),
-        "No types for 8 B (0.4 % of bytes) allocated by crawl: /opt/crawl is another build. To get types, set \
+        first(&|image| level(image, DebugLevel::Nothing, "/opt/my crawl was not found")),
+        "No types for 8 B (0.4 % of bytes) allocated by crawl: /opt/my crawl was not found. To get types, set \
          `debug = 2` in its profile ([profile.release] in Cargo.toml), build and run again; if it was built so, \
          give the file with --binary FILE."
+    );
+    let newer = "/opt/crawl is another build than the one that ran (its build id is 01, not 02)";
+    assert_eq!(
+        first(&|image| level(image, DebugLevel::Nothing, newer)),
+        format!(
+            "No types for 8 B (0.4 % of bytes) allocated by crawl: {newer}. To get types, give the file that ran \
+             with --binary FILE, or its debug file with --debug-dir DIR."
+        )
     );
     assert_eq!(
         first(&|image| image.resolution = None),

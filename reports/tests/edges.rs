@@ -12,6 +12,8 @@
 
 #[path = "edges/futures.rs"]
 mod futures;
+#[path = "edges/guesses.rs"]
+mod guesses;
 #[path = "edges/hostile.rs"]
 mod hostile;
 #[path = "edges/maps.rs"]
@@ -134,6 +136,11 @@ fn statics_and_thread_locals_are_roots() {
     };
     let graph = scan(&image, &Own::new(), &options, &[here]);
     outside.check(&image, &graph);
+}
+
+#[test]
+fn a_guess_outranks_nothing() {
+    guesses::check();
 }
 
 #[test]

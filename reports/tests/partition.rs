@@ -207,8 +207,8 @@ fn an_unknown_relation_is_named_with_its_place() {
     assert_eq!((error.word.as_str(), error.offset), ("agee", 5));
     assert_eq!(
         error.to_string(),
-        "unknown relation 'agee'; there are type holder via referrer path site stack size age thread phase module \
-         evidence id, and products such as 'type&age'"
+        "unknown relation 'agee'; there are type holder via referrer path site stack frames size age thread phase \
+         module evidence id, and products such as 'type&age'"
     );
 }
 
@@ -302,6 +302,22 @@ fn stacks_fold_what_is_not_the_programs() {
     assert_eq!(
         stacks.name(&stacks.rows()[0]),
         "crawl::fetch at examples/crawl.rs:10"
+    );
+    // Nothing is folded, but for the profiler's own frames.
+    let frames = Heap::new(&image).all().by(&by::FRAMES.into());
+    let mut names = frames.rows().iter().map(|row| frames.name(row));
+    assert_eq!(
+        names.find(|name| name.contains('\n')).as_deref(),
+        Some(
+            "alloc::vec::Vec::push at library/alloc/src/vec/mod.rs:1\n\
+             crawl::parse at src/parse.rs:2\n\
+             tokio::poll at tokio-1.2/src/a.rs:3\n\
+             core::ops::call_once at library/core/src/ops.rs:4\n\
+             tokio::run at tokio-1.2/src/b.rs:5\n\
+             tokio::block_on at tokio-1.2/src/c.rs:6\n\
+             crawl::main at src/main.rs:7\n\
+             std::rt::lang_start at library/std/src/rt.rs:8"
+        )
     );
 }
 

@@ -121,7 +121,7 @@ fn errors_point_at_the_place_and_say_what_is_allowed() {
         "
 bytype[0].byvai
           ^^^^^
-there is no byvai; there are bytype byholder byvia byreferrer bypath bysite bystack",
+there is no byvai; there are bytype byholder byvia byreferrer bypath bysite bystack byframes",
     );
     fails(
         "bytype.bytag",

@@ -100,6 +100,8 @@ fn a_missing_file() {
     assert_eq!(level, DebugLevel::Nothing);
     assert_eq!(source, "/nowhere/crawl was not found");
     one_warning_says_what_to_set(&warnings);
+    assert!(warnings[0].contains("was not found"), "{warnings:?}");
+    assert!(warnings[0].contains("--binary FILE"), "{warnings:?}");
 }
 
 #[test]
@@ -110,8 +112,25 @@ fn another_build() {
     assert!(name.starts_with("unknown in truth_files"), "{name}");
     assert_eq!(evidence, Evidence::Unknown);
     assert_eq!(level, DebugLevel::Nothing);
-    assert!(source.contains("another build"), "{source}");
-    one_warning_says_what_to_set(&warnings);
+    // Both ids are told, and what to do; setting something would not help.
+    let id = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect::<String>();
+    let ran = image.modules[0].build_id.clone();
+    let mut there = ran.clone();
+    there[0] ^= 1;
+    let path = &image.modules[0].path;
+    let why = format!(
+        "{path} is another build than the one that ran (its build id is {}, not {})",
+        id(&there),
+        id(&ran)
+    );
+    assert_eq!(source, why);
+    assert_eq!(
+        warnings,
+        [format!(
+            "{path}: no types, since {why}; give the file that ran with --binary FILE, or its debug \
+             file with --debug-dir DIR"
+        )]
+    );
 }
 
 #[test]
@@ -198,19 +217,20 @@ fn the_running_program() {
     finds_its_type(&mut image, &options);
 }
 
+/// Where the debug file of a build lies below a directory; its folder is made.
+fn place(root: &Path, build_id: &[u8]) -> PathBuf {
+    let id: Vec<String> = build_id.iter().map(|b| format!("{b:02x}")).collect();
+    let below = root.join(".build-id").join(&id[0]);
+    fs::create_dir_all(&below).unwrap();
+    below.join(format!("{}.debug", id[1..].concat()))
+}
+
 #[test]
 fn a_debug_directory() {
     let mut image = image();
     image.modules[0].path = "/nowhere/crawl".into();
     let root = directory("debug");
-    let id: Vec<String> = image.modules[0]
-        .build_id
-        .iter()
-        .map(|b| format!("{b:02x}"))
-        .collect();
-    let below = root.join(".build-id").join(&id[0]);
-    fs::create_dir_all(&below).unwrap();
-    let file = below.join(format!("{}.debug", id[1..].concat()));
+    let file = place(&root, &image.modules[0].build_id);
     fs::copy(std::env::current_exe().unwrap(), &file).unwrap();
     let options = Options {
         debug_dirs: vec!["/nowhere".into(), root],
@@ -219,6 +239,41 @@ fn a_debug_directory() {
     finds_its_type(&mut image, &options);
     let resolution = image.resolution.as_ref().unwrap();
     assert_eq!(resolution.modules[0].source, file.display().to_string());
+}
+
+/// What distributions do: the program is stripped, and its debug information lies
+/// in a file of its own that is found by build id.
+#[test]
+fn a_separate_debug_file() {
+    let folder = directory("separate");
+    let Some(stripped) = copy(&folder, "objcopy", &["--strip-all"]) else {
+        println!("not run here: a separate debug file (there is no objcopy)");
+        return;
+    };
+    let debug = copy(&directory("only-debug"), "objcopy", &["--only-keep-debug"]);
+    let mut image = image();
+    image.modules[0].path = stripped.display().to_string();
+    let file = place(&folder, &image.modules[0].build_id);
+    fs::rename(debug.unwrap(), &file).unwrap();
+    let options = Options {
+        debug_dirs: vec![folder],
+        ..Options::default()
+    };
+    finds_its_type(&mut image, &options);
+    let resolution = image.resolution.as_ref().unwrap();
+    assert_eq!(resolution.modules[0].source, file.display().to_string());
+    // Another program's debug file in that place is not believed.
+    let bytes = fs::read(&file).unwrap();
+    image.modules[0].build_id[19] ^= 1;
+    fs::write(
+        place(&options.debug_dirs[0], &image.modules[0].build_id),
+        bytes,
+    )
+    .unwrap();
+    let (name, _, level, source, _) = resolved(&mut image, &options);
+    assert_eq!(name, "unknown in crawl");
+    assert_eq!(level, DebugLevel::Nothing);
+    assert!(source.contains("another build"), "{source}");
 }
 
 #[test]

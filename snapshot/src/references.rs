@@ -4,20 +4,22 @@
 //!  nodes   0 … blocks-1            the blocks, in address order
 //!          blocks … blocks+roots-1 the roots: statics, thread-locals, stacks
 //!
-//!  edges   source ── offset, label ──► target       one row a pointer
-//!          node                        block
+//!  edges   source ── label ──► target               one row a pointer
+//!          node                block
 //! ```
 //!
-//! Contents of memory are never kept: an edge is where a pointer stands and
-//! which block it points into. Found by the scan of the frozen memory (the
+//! Contents of memory are never kept: an edge is which field holds a pointer and
+//! which block it points into. What else is told of a block's contents are numbers:
+//! the counts of an `Rc`, how full a vector is, how many texts are equal. Found by the scan of the frozen memory (the
 //! reports crate), by the layout of the source's type where that is known, word
 //! by word where it is not.
 //!
 //! Invariants, checked by [`References::check_invariants`]:
 //! * all columns of [`Edges`] have one length;
 //! * `scan.roots` and `scan.edges` are the numbers of rows;
-//! * `edges` are sorted by (source, offset); sources are nodes, targets blocks;
-//! * every label is a row of [`References::labels`], whose row 0 is empty.
+//! * `edges` are sorted by source; sources are nodes, targets blocks;
+//! * every label is a row of [`References::labels`], whose row 0 is empty;
+//! * `counts`, `fills` and `repeats` are strictly rising by block.
 
 use crate::ids::*;
 use crate::image::Image;
@@ -34,6 +36,84 @@ pub struct References {
     pub labels: Vec<String>,
     /// The pointers.
     pub edges: Edges,
+    /// What `Rc` and `Arc` blocks whose type is known say of themselves, by block.
+    pub counts: Vec<Count>,
+    /// How full the blocks of containers are whose length is known, by block.
+    pub fills: Vec<Fill>,
+    /// Texts that several blocks hold alike, by block: those that take the most bytes.
+    pub repeats: Vec<Repeat>,
+}
+
+/// The two counts at the head of an `Rc` or `Arc` block, and the pointers that were
+/// found to stand for them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Count {
+    /// Which block.
+    pub block: BlockId,
+    /// How many `Rc` or `Arc` there are; 0 if the value is gone and only `Weak` keeps
+    /// the block.
+    pub strong: u64,
+    /// How many `Weak` there are, and one more for all strong ones together.
+    pub weak: u64,
+    /// Pointers to it that are an `Rc` or `Arc` by layout.
+    pub found: u32,
+    /// Pointers to it that are a `Weak` by layout.
+    pub found_weak: u32,
+    /// All others: references, raw pointers, and words that only look like one. Each may
+    /// stand for a count.
+    pub found_other: u32,
+}
+
+impl Count {
+    /// Strong counts that no pointer can stand for: an `Rc` that was forgotten. Each of
+    /// them keeps the value for ever.
+    #[must_use]
+    pub fn lost(&self) -> u64 {
+        let found = u64::from(self.found) + u64::from(self.found_other);
+        self.strong.saturating_sub(found)
+    }
+
+    /// The same of `Weak`: each of them keeps the block, not the value.
+    #[must_use]
+    pub fn lost_weak(&self) -> u64 {
+        let weak = self.weak.saturating_sub(u64::from(self.strong > 0));
+        let strong = self.strong.saturating_sub(u64::from(self.found));
+        let others = u64::from(self.found_other).saturating_sub(strong);
+        weak.saturating_sub(u64::from(self.found_weak) + others)
+    }
+
+    /// `Rc` or `Arc` by layout beyond the count: pointers that were left behind, or a
+    /// count that went down too often.
+    #[must_use]
+    pub fn beyond(&self) -> u64 {
+        u64::from(self.found).saturating_sub(self.strong)
+    }
+}
+
+/// How full a container's block is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Fill {
+    /// Which block.
+    pub block: BlockId,
+    /// Elements that are there; bytes for a text.
+    pub length: u64,
+    /// Bytes for elements that are not there. Of a hash table those of one bucket in
+    /// eight are not counted, which it keeps empty.
+    pub unused: Bytes,
+    /// Whether a block at a lower address holds the same text. Never set for what is
+    /// no text, or is empty.
+    pub is_copy: bool,
+}
+
+/// A text that several blocks hold. The text itself is not kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Repeat {
+    /// The block with the lowest address.
+    pub block: BlockId,
+    /// How many blocks hold it.
+    pub count: u64,
+    /// The requested bytes of all of them.
+    pub size: Bytes,
 }
 
 /// How much of the heap was scanned, and how.
@@ -110,9 +190,6 @@ pub enum EdgeKind {
 pub struct Edges {
     /// The block or root that holds the pointer.
     pub source: Vec<NodeId>,
-    /// Where in the source, in bytes from its start; 4 GiB and more are
-    /// `u32::MAX`.
-    pub offset: Vec<u32>,
     /// The block that it points into.
     pub target: Vec<BlockId>,
     /// The field that it stands in.
@@ -146,7 +223,6 @@ impl References {
     pub fn check_invariants(&self, image: &Image) -> Result<(), String> {
         let edges = &self.edges;
         let lengths = [
-            ("offset", edges.offset.len()),
             ("target", edges.target.len()),
             ("label", edges.label.len()),
             ("kind", edges.kind.len()),
@@ -182,14 +258,13 @@ impl References {
         if let Some(i) = edges.label.iter().position(|l| l.index() >= labels) {
             return Err(format!("edge {i} has no label"));
         }
-        let sorted = |i: &usize| {
-            let at = |i: usize| (edges.source[i], edges.offset[i]);
-            at(*i) <= at(i + 1)
-        };
-        let pairs = edges.len().saturating_sub(1);
-        if let Some(i) = (0..pairs).find(|i| !sorted(i)) {
+        let mut pairs = edges.source.windows(2);
+        if let Some(i) = pairs.position(|pair| pair[0] > pair[1]) {
             return Err(format!("edge {} is out of order", i + 1));
         }
+        rising("count", self.counts.iter().map(|c| c.block), blocks)?;
+        rising("fill", self.fills.iter().map(|f| f.block), blocks)?;
+        rising("repeat", self.repeats.iter().map(|r| r.block), blocks)?;
         let threads = image.threads.len();
         let is_lost = |root: &Root| root.thread.is_some_and(|t| t.index() >= threads);
         if let Some(i) = self.roots.iter().position(is_lost) {
@@ -197,4 +272,19 @@ impl References {
         }
         Ok(())
     }
+}
+
+/// Checks a table that has one row a block at the most.
+fn rising(name: &str, rows: impl Iterator<Item = BlockId>, blocks: usize) -> Result<(), String> {
+    let mut before = None;
+    for (i, block) in rows.enumerate() {
+        if block.index() >= blocks {
+            return Err(format!("{name} {i} is of no block"));
+        }
+        if before >= Some(block) {
+            return Err(format!("{name} {i} is out of order"));
+        }
+        before = Some(block);
+    }
+    Ok(())
 }

@@ -149,6 +149,30 @@ fn a_file_of_version_1_can_be_read() {
     assert!(format::read(&bytes).expect("version 1") == image);
 }
 
+/// Edges had offsets, which said nothing; what lies in blocks was not told.
+#[test]
+fn a_file_of_version_2_can_be_read() {
+    let mut image = resolved(500);
+    let mut sections = sections(&file(&image));
+    sections.retain(|s| !matches!(&s.id, b"NUMS" | b"CNTS" | b"FILL" | b"RPTS" | b"DONE"));
+    for section in sections.iter_mut().filter(|s| &s.id == b"EDGE") {
+        let mut payload = section.unpacked().payload;
+        // A varint ends with a byte below 0x80: behind the last source stand the offsets.
+        let mut ends = (1..).zip(&payload).filter(|(_, byte)| **byte < 0x80);
+        let (end, _) = ends.nth(section.rows as usize - 1).expect("a source a row");
+        payload.splice(end..end, std::iter::repeat_n(0, section.rows as usize));
+        *section = Section::plain(b"EDGE", section.rows, &payload);
+    }
+    let mut bytes = assemble(&sections);
+    bytes.splice(..FILE_HEADER, header(2));
+    let references = image.references.as_mut().expect("it was scanned");
+    assert!(references.edges.len() > 1000 && !references.counts.is_empty());
+    references.counts.clear();
+    references.fills.clear();
+    references.repeats.clear();
+    assert!(format::read(&bytes).expect("version 2") == image);
+}
+
 /// Any number, the ends of its range often.
 fn number() -> impl Strategy<Value = u64> {
     prop_oneof![

@@ -17,7 +17,8 @@ pub struct Cycles {
 /// A strongly connected component with more than one node, or with an edge from its node to itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cycle {
-    /// The lowest node that something outside refers to; the lowest of all if nothing does.
+    /// The first node, by rank, that something outside refers to; the first of all if nothing
+    /// does, or only to nodes without a rank.
     pub entry: NodeId,
     /// Whether something outside refers to it (that may be unreachable as well).
     pub is_held: bool,
@@ -41,16 +42,28 @@ impl Part {
 }
 
 impl Cycles {
-    /// Finds the cycles in components that were made of the same graph and `follow`.
-    /// O(nodes + edges).
+    /// Finds the cycles in components that were made of the same graph and `follow`; nodes rank
+    /// by their number. O(nodes + edges).
     #[must_use]
     pub fn new(graph: &Graph, follow: Follow, components: &Components) -> Self {
+        Self::ranked(graph, follow, components, &|_| Some(0))
+    }
+
+    /// The same, where an entry is chosen by `rank`, the lowest first, then by number. What has no
+    /// rank is no entry unless a whole component has none.
+    #[must_use]
+    pub fn ranked(
+        graph: &Graph,
+        follow: Follow,
+        components: &Components,
+        rank: &dyn Fn(NodeId) -> Option<u64>,
+    ) -> Self {
         let mut cycles = Cycles::default();
         let slots = cycles.gather(graph, follow, components);
         if cycles.list.is_empty() {
             return cycles;
         }
-        cycles.enter(graph, follow, components, &slots);
+        cycles.enter(graph, follow, components, &slots, rank);
         let mut came_by = vec![0u32; graph.nodes() as usize];
         let mut waiting = Vec::new();
         for at in 0..cycles.list.len() {
@@ -120,8 +133,23 @@ impl Cycles {
         slots
     }
 
-    /// Moves each entry to the lowest node that is referred to from outside.
-    fn enter(&mut self, graph: &Graph, follow: Follow, components: &Components, slots: &[u32]) {
+    /// Moves each entry to the first node that is referred to from outside.
+    fn enter(
+        &mut self,
+        graph: &Graph,
+        follow: Follow,
+        components: &Components,
+        slots: &[u32],
+        rank: &dyn Fn(NodeId) -> Option<u64>,
+    ) {
+        // What has no rank comes last.
+        let order = |node: u32| (rank(NodeId(node)).is_none(), rank(NodeId(node)), node);
+        for cycle in &mut self.list {
+            let members = cycle.members.of(&self.members).iter();
+            let first = members.min_by_key(|&&node| order(node));
+            cycle.entry = first.map_or(cycle.entry, |&node| NodeId(node));
+        }
+        let mut is_entered = vec![false; self.list.len()];
         for node in 0..graph.nodes() {
             let from = components.of(NodeId(node));
             for link in graph.links_of(node) {
@@ -131,10 +159,15 @@ impl Cycles {
                 }
                 if let Some(slot) = slot(components, slots, target) {
                     let cycle = &mut self.list[slot];
-                    if !cycle.is_held || target < cycle.entry.0 {
+                    cycle.is_held = true;
+                    if rank(NodeId(target)).is_none() {
+                        continue;
+                    }
+                    let is_entered = &mut is_entered[slot];
+                    if !*is_entered || order(target) < order(cycle.entry.0) {
                         cycle.entry = NodeId(target);
                     }
-                    cycle.is_held = true;
+                    *is_entered = true;
                 }
             }
         }

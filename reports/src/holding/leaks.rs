@@ -5,8 +5,9 @@
 //! *unreachable now*; it is *leaked* when a later snapshot of the process finds
 //! the same block (by its serial) unreachable as well.
 
+use super::counted::{CountTable, CycleTable, counts, cycles};
 use super::{Purpose, graph};
-use crate::graph::{Follow, LeakKind, Leaks};
+use crate::graph::{Follow, LeakKind, Leaks, NodeId};
 use crate::partition::names::site_name;
 use crate::partition::{Heap, Set};
 use endler_snapshot::{Bytes, Nanos};
@@ -46,6 +47,10 @@ pub struct LeakTable {
     pub count: u64,
     /// Their bytes.
     pub size: Bytes,
+    /// Cycles of `Rc` and `Arc`, held ones as well: nothing will free those either.
+    pub cycles: CycleTable,
+    /// Counts that do not fit the pointers; none where that cannot be told.
+    pub counts: Option<CountTable>,
 }
 
 /// The leaks of the last of some snapshots of one process, in the order of time:
@@ -105,6 +110,7 @@ pub fn leaks(heaps: &[Heap<'_>]) -> Option<LeakTable> {
     let mut rows: Vec<LeakRow> = rows.into_values().collect();
     let all = |row: &LeakRow| row.size.0.saturating_add(row.indirect_size.0);
     rows.sort_by_key(|row| std::cmp::Reverse(all(row)));
+    let is_lost = |block: usize| found.blocks().contains(NodeId(block as u32)) && agrees(block);
     let blocks = found.blocks().iter().map(|node| node.0);
     let set = Set::from_sorted(last, blocks.filter(|&b| agrees(b as usize)).collect());
     Some(LeakTable {
@@ -112,6 +118,8 @@ pub fn leaks(heaps: &[Heap<'_>]) -> Option<LeakTable> {
         confirmed: lost.is_some(),
         count: set.count() as u64,
         size: set.size(),
+        cycles: cycles(last, &is_lost)?,
+        counts: counts(last),
     })
 }
 

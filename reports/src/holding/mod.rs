@@ -13,8 +13,12 @@
 //! What can still *reach* a block ([`Purpose::Reach`]): every pointer, as for
 //! LeakSanitizer. Only what none of them reaches is lost.
 
+mod counted;
+mod fold;
 mod leaks;
 mod logical;
+mod roots;
+mod slack;
 mod ways;
 mod whole;
 
@@ -26,8 +30,12 @@ use crate::partition::{Heap, Set};
 use endler_snapshot::{EdgeKind as Found, References};
 use std::cell::OnceCell;
 
+pub use counted::{CountRow, CountTable, CycleRow, CycleTable, Mismatch};
+pub use fold::fold_owners;
 pub use leaks::{LeakRow, LeakTable, leaks};
 pub use logical::{AccumulationPoint, LogicalLeak, logical_leaks};
+pub use roots::{RootRow, RootTable, roots, threads};
+pub use slack::{CopyRow, RepeatRow, Slack, SlackRow, slack};
 pub use ways::{Way, Ways, ways_to};
 pub use whole::{UNHELD, whole_graph};
 
@@ -77,7 +85,7 @@ fn columns(references: &References, blocks: usize, purpose: Purpose) -> EdgeColu
         source: edges.source.iter().map(|s| s.0).collect(),
         target: edges.target.iter().map(|t| t.0).collect(),
         kind: targets.map(|(t, &found)| kind(found, t.index())).collect(),
-        // The edge's row, by which its label and offset are found.
+        // The edge's row, by which its label is found.
         label: (0u32..).take(edges.len()).collect(),
     }
 }

@@ -99,9 +99,10 @@ const SET: Split = Split::Parts(&[("__0", "[*]")]);
 const INDEX_MAP: Split = Split::Parts(&[("key", ".keys()"), ("value", "[*]")]);
 const INDEX_SET: Split = Split::Parts(&[("key", "[*]")]);
 
-/// The place of hashbrown's control bytes and mask inside its `RawTable`.
+/// The place of hashbrown's control bytes, mask and count inside its `RawTable`.
 pub(crate) const CONTROL: Places = &["table.ctrl"];
 pub(crate) const MASK: Places = &["table.bucket_mask"];
+pub(crate) const ITEMS: Places = &["table.items"];
 
 /// All entries.
 pub(crate) static CONTAINERS: &[Container] = &[

@@ -308,7 +308,7 @@ impl<'a> Pass<'_, 'a, '_> {
             let attr = entries.read_attribute(spec).ok()?;
             match attr.name() {
                 gimli::DW_AT_name => {
-                    raw.name = self.units.dwarf.attr_string(unit, attr.value()).ok();
+                    raw.name = self.units.text(unit, attr.value());
                 }
                 gimli::DW_AT_type => raw.of = Some(attr.value()),
                 gimli::DW_AT_location => raw.location = Some(attr.value()),
@@ -356,11 +356,15 @@ impl<'a> Pass<'_, 'a, '_> {
         match (first, second) {
             (Operation::Address { address }, None) => at(address).map(Place::At),
             (Operation::AddressIndex { index }, None) => {
-                let address = self.units.dwarf.address(unit, index).ok()?;
+                let address = self.units.dwarf(unit).address(unit, index).ok()?;
                 at(address).map(Place::At)
             }
             (Operation::UnsignedConstant { value }, Some(Operation::TLS)) => {
                 Some(Place::Thread(self.file, value))
+            }
+            (Operation::ConstantIndex { index }, Some(Operation::TLS)) => {
+                let offset = self.units.dwarf(unit).address(unit, index).ok()?;
+                Some(Place::Thread(self.file, offset))
             }
             (Operation::SignedConstant { value }, Some(Operation::TLS)) => {
                 Some(Place::Thread(self.file, u64::try_from(value).ok()?))

@@ -28,6 +28,7 @@
 pub(crate) mod containers;
 pub(crate) mod files;
 pub(crate) mod index;
+pub(crate) mod locals;
 mod names;
 pub(crate) mod places;
 mod read;

@@ -15,7 +15,7 @@ use gimli::{AttributeValue, DebuggingInformationEntry, DwTag, UnitOffset};
 
 use super::{Data, Field, Layouts, Shape, TypeIx, Variant, Way};
 use crate::resolve::elf::Reader;
-use crate::resolve::units::Entry;
+use crate::resolve::units::{Entry, cut};
 use crate::resolve::walk::target;
 
 /// The most entries below one type that are read: methods are declared there too.
@@ -159,7 +159,7 @@ impl Layouts<'_> {
         let mut die = DebuggingInformationEntry::null();
         let text = |die: &Die<'_>| -> Box<str> {
             die.attr_value(gimli::DW_AT_name)
-                .and_then(|value| units.dwarf.attr_string(unit, value).ok())
+                .and_then(|value| units.dwarf(unit).attr_string(unit, value).ok().map(cut))
                 .map(|s| s.to_string_lossy().into())
                 .unwrap_or_default()
         };

@@ -1,7 +1,8 @@
 //! What tables call lines, sites and ages.
 
 use super::Heap;
-use endler_snapshot::{ContextId, FrameId, LineOwner, Nanos, SourceLine};
+use endler_snapshot::{ContextId, FrameId, LineOwner, Nanos, SourceLine, Thread};
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 /// A missing value.
@@ -210,6 +211,16 @@ pub(crate) fn lifetime(mean: Nanos) -> String {
         1_000_000..1_000_000_000 => scaled(1e6, "ms"),
         1_000_000_000..60_000_000_000 => scaled(1e9, "s"),
         _ => age(mean),
+    }
+}
+
+/// A thread, by its own name where it has one.
+pub(crate) fn thread_name(thread: &Thread) -> Cow<'_, str> {
+    match (thread.name.as_str(), thread.tid) {
+        // The row that gathers the threads beyond the table.
+        ("", 0) => Cow::Borrowed(NONE),
+        ("", tid) => Cow::Owned(format!("tid {tid}")),
+        (name, _) => Cow::Borrowed(name),
     }
 }
 

@@ -5,6 +5,7 @@
 use super::number::{bytes, counted, thousands};
 use crate::partition::names::{file_name, innermost_frame};
 use crate::partition::{Heap, Set};
+use crate::resolve::{Lack, lack};
 use endler_snapshot::{ContextId, Cut, DebugLevel, Evidence, Mode, ModuleId, StackId};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -120,21 +121,30 @@ impl<'a> Coverage<'a> {
                 Some(info) if info.level == DebugLevel::Symbols => {
                     writeln!(f, "it has no debug information. To get types, {set}.")?;
                 }
-                Some(info) if info.source.contains(' ') => {
-                    let source = info.source.trim_end_matches('.');
-                    writeln!(
+                Some(info) => match lack(info) {
+                    Lack::OtherBuild(why) => writeln!(
                         f,
-                        "{source}. To get types, {set}; if it was built so, give the file with --binary FILE."
-                    )?;
-                }
-                _ => writeln!(
-                    f,
-                    "it is stripped. To get types, do not strip it (`strip = false`) and {set}; or \
-                     give the file it was stripped from with --binary FILE."
-                )?,
+                        "{why}. To get types, give the file that ran with --binary FILE, or its \
+                         debug file with --debug-dir DIR."
+                    )?,
+                    Lack::NoFile(why) => writeln!(
+                        f,
+                        "{why}. To get types, {set}; if it was built so, give the file with --binary FILE."
+                    )?,
+                    Lack::Stripped => Self::stripped(f, set)?,
+                },
+                None => Self::stripped(f, set)?,
             }
         }
         Ok(())
+    }
+
+    fn stripped(f: &mut fmt::Formatter<'_>, set: &str) -> fmt::Result {
+        writeln!(
+            f,
+            "it is stripped. To get types, do not strip it (`strip = false`) and {set}; or \
+             give the file it was stripped from with --binary FILE."
+        )
     }
 
     fn gaps(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -54,6 +54,11 @@ impl<'a> Elf<'a> {
             .is_some_and(|s| s.size() > 0)
     }
 
+    /// Whether there is a section of this name.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.0.section_by_name(name).is_some()
+    }
+
     /// All DWARF sections; an absent or unreadable one is empty.
     pub(crate) fn dwarf(&self) -> gimli::DwarfSections<Cow<'a, [u8]>> {
         let load = |id: gimli::SectionId| -> Result<Cow<'a, [u8]>, gimli::Error> {

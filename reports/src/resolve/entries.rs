@@ -216,14 +216,14 @@ pub(crate) fn type_name(units: &mut Units<'_>, at: Entry) -> Option<SizedName> {
     Some(SizedName { name, size })
 }
 
-fn text(
-    units: &Units<'_>,
-    unit: &Unit<Reader<'_>>,
-    die: &DebuggingInformationEntry<Reader<'_>>,
+fn text<'a>(
+    units: &Units<'a>,
+    unit: &Unit<Reader<'a>>,
+    die: &DebuggingInformationEntry<Reader<'a>>,
     attribute: gimli::DwAt,
 ) -> String {
     die.attr_value(attribute)
-        .and_then(|value| units.dwarf.attr_string(unit, value).ok())
+        .and_then(|value| units.text(unit, value))
         .map(|s| s.to_string_lossy().into_owned())
         .unwrap_or_default()
 }

@@ -8,6 +8,7 @@ use super::entries;
 use super::functions::{self, FunctionId, Functions, Lines};
 use super::lines;
 use super::neighbours;
+use super::split::Split;
 use super::strings::{FixedMap, Strings};
 use super::units::{Entry, UnitIndex, Units};
 use super::walk::{self, Query};
@@ -45,11 +46,18 @@ pub(crate) struct Near {
 }
 
 /// Looks up the rising file `addresses` of a module.
-pub(crate) fn look_up(elf: &Elf<'_>, addresses: &[u64], tables: &mut Tables) -> Chains {
+/// The file lies, or lay, at any of the `paths`.
+pub(crate) fn look_up(
+    elf: &Elf<'_>,
+    paths: &[&str],
+    addresses: &[u64],
+    tables: &mut Tables,
+) -> Chains {
     let sections = elf.dwarf();
     let dwarf = sections.borrow(|section| gimli::EndianSlice::new(section, gimli::LittleEndian));
+    let split = Split::open(elf, &dwarf, paths);
     let mut trace = Trace {
-        units: Units::new(dwarf),
+        units: Units::new(dwarf, split.units()),
         tables,
         known: FixedMap::default(),
         sources: FixedMap::default(),

@@ -75,7 +75,7 @@ pub(super) fn file_name(units: &Units<'_>, unit: &Unit<Reader<'_>>, file: u64) -
     };
     let text = |value| {
         units
-            .dwarf
+            .main()
             .attr_string(unit, value)
             .map(|s| s.to_string_lossy().into_owned())
             .unwrap_or_default()

@@ -11,6 +11,13 @@ use super::elf::Elf;
 use super::mapped::Mapped;
 use super::{MainBinary, Options};
 
+/// What a sentence of [`Found::Missing`] says of a file of another build.
+pub(crate) const OTHER_BUILD: &str = "is another build than the one that ran";
+/// What it says if there is no file.
+pub(crate) const NOT_FOUND: &str = "was not found";
+/// What is said of a file that nothing can be read from.
+pub(crate) const NOT_ELF: &str = "is not an ELF file";
+
 /// A file that may be used, or why there is none.
 pub(crate) enum Found {
     /// The mapped file and the name to show for it.
@@ -32,7 +39,11 @@ pub(crate) fn find(module: &Module, is_main: bool, options: &Options) -> Found {
         };
         let shown = path.display().to_string();
         if !module.build_id.is_empty() && elf.build_id() != module.build_id.as_slice() {
-            other_build = Some(shown);
+            other_build = Some(format!(
+                "{shown} {OTHER_BUILD} (its build id is {}, not {})",
+                hex(elf.build_id()),
+                hex(&module.build_id)
+            ));
             continue;
         }
         if elf.has_dwarf() {
@@ -44,11 +55,17 @@ pub(crate) fn find(module: &Module, is_main: bool, options: &Options) -> Found {
     }
     match (fallback, other_build) {
         (Some((map, shown)), _) => Found::File(map, shown),
-        (None, Some(path)) => {
-            Found::Missing(format!("{path} is another build (its build id differs)"))
-        }
+        (None, Some(why)) => Found::Missing(why),
         (None, None) if module.path.is_empty() => Found::Missing("the module has no file".into()),
-        (None, None) => Found::Missing(format!("{} was not found", module.path)),
+        (None, None) => Found::Missing(format!("{} {NOT_FOUND}", module.path)),
+    }
+}
+
+/// A build id as other tools print it.
+fn hex(id: &[u8]) -> String {
+    match id {
+        [] => "none".into(),
+        _ => id.iter().map(|b| format!("{b:02x}")).collect(),
     }
 }
 
@@ -70,7 +87,7 @@ fn candidates(module: &Module, is_main: bool, options: &Options) -> Vec<PathBuf>
         paths.push(PathBuf::from(&module.path));
     }
     if let Some((first, rest)) = module.build_id.split_first() {
-        let rest: String = rest.iter().map(|b| format!("{b:02x}")).collect();
+        let rest = hex(rest);
         for directory in &options.debug_dirs {
             paths.push(
                 Path::new(directory)

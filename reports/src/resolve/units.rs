@@ -8,10 +8,19 @@
 //!
 //! Source: DWARF 4 section 7.5.1, DWARF 5 section 3.1.1.
 
-use gimli::{AbbreviationsCacheStrategy, DebugInfoOffset, Dwarf, Unit, UnitHeader, UnitOffset};
+use gimli::{
+    AbbreviationsCacheStrategy, AttributeValue, DebugInfoOffset, Dwarf, Reader as _, Unit,
+    UnitHeader, UnitOffset,
+};
 
 use super::elf::Reader;
 use super::scopes::Scopes;
+use super::split::SplitUnits;
+use super::strings::FixedMap;
+
+/// Bytes of a name that are read. Real ones have hundreds, of nested futures
+/// thousands; what a damaged file says could be the whole file, for every name.
+const MAX_NAME: usize = 1 << 14;
 
 /// The position of a unit in the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -33,13 +42,16 @@ struct Slot<'a> {
 
 /// The units of one file.
 pub(crate) struct Units<'a> {
-    pub(crate) dwarf: Dwarf<Reader<'a>>,
+    dwarf: Dwarf<Reader<'a>>,
+    split: SplitUnits<'a>,
+    /// The sections of units that lie elsewhere, by their ids.
+    elsewhere: FixedMap<u64, Dwarf<Reader<'a>>>,
     slots: Vec<Slot<'a>>,
 }
 
 impl<'a> Units<'a> {
     /// Reads the unit headers. A damaged header ends the list early.
-    pub(crate) fn new(mut dwarf: Dwarf<Reader<'a>>) -> Units<'a> {
+    pub(crate) fn new(mut dwarf: Dwarf<Reader<'a>>, split: SplitUnits<'a>) -> Units<'a> {
         // Link-time optimisation lets all units share one abbreviation table.
         dwarf.populate_abbreviations_cache(AbbreviationsCacheStrategy::Duplicates);
         let mut slots = Vec::new();
@@ -54,7 +66,32 @@ impl<'a> Units<'a> {
                 });
             }
         }
-        Units { dwarf, slots }
+        Units {
+            dwarf,
+            split,
+            elsewhere: FixedMap::default(),
+            slots,
+        }
+    }
+
+    /// The sections that a unit's attributes speak of.
+    pub(crate) fn dwarf(&self, unit: &Unit<Reader<'a>>) -> &Dwarf<Reader<'a>> {
+        let elsewhere = unit.dwo_id.and_then(|id| self.elsewhere.get(&id.0));
+        elsewhere.unwrap_or(&self.dwarf)
+    }
+
+    /// The text of an attribute, as far as a name can go.
+    pub(crate) fn text(
+        &self,
+        unit: &Unit<Reader<'a>>,
+        value: AttributeValue<Reader<'a>>,
+    ) -> Option<Reader<'a>> {
+        Some(cut(self.dwarf(unit).attr_string(unit, value).ok()?))
+    }
+
+    /// The sections of the file itself, in which all line tables lie.
+    pub(crate) fn main(&self) -> &Dwarf<Reader<'a>> {
+        &self.dwarf
     }
 
     /// For each of the rising `addresses`, the unit that covers it. Where
@@ -117,8 +154,17 @@ impl<'a> Units<'a> {
         after.checked_sub(1).map(index)
     }
 
-    /// The entry at an offset in `.debug_info`, of whichever unit.
-    pub(crate) fn entry_at(&self, offset: DebugInfoOffset) -> Option<Entry> {
+    /// The entry that a unit means by an offset in `.debug_info`, of whichever unit.
+    pub(crate) fn entry_at(&self, from: UnitIndex, offset: DebugInfoOffset) -> Option<Entry> {
+        // A unit that lies elsewhere is alone there.
+        if let Some(unit) = self.unit(from)
+            && unit
+                .dwo_id
+                .is_some_and(|id| self.elsewhere.contains_key(&id.0))
+        {
+            let offset = offset.to_unit_offset(&unit.header)?;
+            return Some(Entry { unit: from, offset });
+        }
         let unit = self.unit_at(offset.0)?;
         let header = &self.slots.get(unit.0 as usize)?.header;
         let offset = offset.to_unit_offset(header)?;
@@ -140,10 +186,38 @@ impl<'a> Units<'a> {
     /// The unit, parsed on first use; none if it is damaged.
     pub(crate) fn load(&mut self, unit: UnitIndex) -> Option<()> {
         let slot = self.slots.get_mut(unit.0 as usize)?;
-        if slot.unit.is_none() {
-            slot.unit = Some(self.dwarf.unit(slot.header).ok()?);
+        if slot.unit.is_some() {
+            return Some(());
         }
+        let header = slot.header;
+        let parsed = self.dwarf.unit(header).ok()?;
+        let proper = self.proper(&parsed).unwrap_or(parsed);
+        self.slots.get_mut(unit.0 as usize)?.unit = Some(proper);
         Some(())
+    }
+
+    /// The unit that a skeleton stands for, with the skeleton's lines.
+    fn proper(&mut self, skeleton: &Unit<Reader<'a>>) -> Option<Unit<Reader<'a>>> {
+        let id = skeleton.dwo_id?;
+        if !self.elsewhere.contains_key(&id.0) {
+            let found = self.split.find(id, &self.dwarf)?;
+            self.elsewhere.insert(id.0, found);
+        }
+        let dwarf = self.elsewhere.get(&id.0)?;
+        let mut headers = dwarf.units();
+        // An object file may hold several.
+        while let Ok(Some(header)) = headers.next() {
+            let Ok(mut unit) = dwarf.unit(header) else {
+                continue;
+            };
+            if unit.dwo_id == Some(id) {
+                unit.copy_relocated_attributes(skeleton);
+                unit.line_program.clone_from(&skeleton.line_program);
+                unit.comp_dir = skeleton.comp_dir;
+                return Some(unit);
+            }
+        }
+        None
     }
 
     /// A unit that was loaded.
@@ -167,6 +241,12 @@ impl<'a> Units<'a> {
         }
         slot.scopes.as_ref()
     }
+}
+
+/// A name's beginning, as far as a name can go.
+pub(crate) fn cut(mut text: Reader<'_>) -> Reader<'_> {
+    let _ = text.truncate(text.len().min(MAX_NAME));
+    text
 }
 
 fn index(i: usize) -> UnitIndex {

@@ -122,7 +122,11 @@ fn read<'a>(
         let attr: Attribute<Reader<'a>> = entries.read_attribute(spec).ok()?;
         match attr.name() {
             gimli::DW_AT_low_pc => {
-                raw.low = units.dwarf.attr_address(unit, attr.value()).ok().flatten();
+                raw.low = units
+                    .dwarf(unit)
+                    .attr_address(unit, attr.value())
+                    .ok()
+                    .flatten();
             }
             gimli::DW_AT_high_pc => raw.high = Some(attr.value()),
             gimli::DW_AT_ranges => raw.ranges = Some(attr.value()),
@@ -176,13 +180,13 @@ fn push<'a>(
         }
     };
     if let Some(value) = raw.ranges {
-        if let Ok(Some(mut ranges)) = units.dwarf.attr_ranges(unit, value) {
+        if let Ok(Some(mut ranges)) = units.dwarf(unit).attr_ranges(unit, value) {
             while let Ok(Some(range)) = ranges.next() {
                 add(range.begin, range.end);
             }
         }
     } else if let (Some(low), Some(high)) = (raw.low, raw.high) {
-        let end = match units.dwarf.attr_address(unit, high) {
+        let end = match units.dwarf(unit).attr_address(unit, high) {
             Ok(Some(end)) => Some(end),
             _ => high.udata_value().map(|size| low.saturating_add(size)),
         };
@@ -201,7 +205,7 @@ pub(crate) fn target(
 ) -> Option<Entry> {
     match value {
         AttributeValue::UnitRef(offset) => Some(Entry { unit, offset }),
-        AttributeValue::DebugInfoRef(offset) => units.entry_at(offset),
+        AttributeValue::DebugInfoRef(offset) => units.entry_at(unit, offset),
         _ => None,
     }
 }

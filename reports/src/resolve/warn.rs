@@ -4,6 +4,8 @@ use std::fmt;
 
 use endler_snapshot::{DebugLevel, ModuleInfo};
 
+use super::modules;
+
 /// Something that kept types or names away. Displays as one line that ends
 /// with what to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,25 +16,58 @@ pub struct Warning {
     pub info: ModuleInfo,
 }
 
+/// Why a module gave no debug information, of those that gave none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lack<'i> {
+    /// The file that there is was built at another time: a sentence without its full stop.
+    OtherBuild(&'i str),
+    /// There is no file, or none that can be read: the same.
+    NoFile(&'i str),
+    /// The file was read, and says nothing.
+    Stripped,
+}
+
+/// Why a module of the lowest level gave nothing.
+pub(crate) fn lack(info: &ModuleInfo) -> Lack<'_> {
+    let why = info.source.trim_end_matches('.');
+    let is_missing = [modules::NOT_FOUND, modules::NOT_ELF]
+        .iter()
+        .any(|end| why.ends_with(end));
+    if why.contains(modules::OTHER_BUILD) {
+        Lack::OtherBuild(why)
+    } else if is_missing || !why.starts_with('/') {
+        Lack::NoFile(why)
+    } else {
+        Lack::Stripped
+    }
+}
+
 impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Warning { module, info } = self;
-        match info.level {
-            DebugLevel::Nothing if !info.source.starts_with('/') => write!(
-                f,
-                "{module}: no types, since {}; give the file that ran with --binary or its debug \
-                 file with --debug-dir, and set `debug = 2` in [profile.release] if it has none",
-                info.source
-            ),
-            DebugLevel::Nothing => write!(
-                f,
-                "{module}: no types and no function names, since it is stripped; set `debug = 2` \
-                 and `strip = false` in [profile.release], build and run it again"
-            ),
-            DebugLevel::Symbols | DebugLevel::Limited | DebugLevel::Full => write!(
+        if info.level != DebugLevel::Nothing {
+            return write!(
                 f,
                 "{module}: no types, since it has no debug information; set `debug = 2` in \
                  [profile.release], build and run it again"
+            );
+        }
+        match lack(info) {
+            Lack::OtherBuild(why) => write!(
+                f,
+                "{module}: no types, since {why}; give the file that ran with --binary FILE, or its \
+                 debug file with --debug-dir DIR"
+            ),
+            Lack::NoFile(why) => write!(
+                f,
+                "{module}: no types, since {why}; give the file that ran with --binary FILE or its \
+                 debug file with --debug-dir DIR, and set `debug = 2` in [profile.release] if it has \
+                 none"
+            ),
+            Lack::Stripped => write!(
+                f,
+                "{module}: no types and no function names, since it is stripped; set `debug = 2` \
+                 and `strip = false` in [profile.release], build and run it again"
             ),
         }
     }

@@ -4,7 +4,7 @@ use super::book::Book;
 use super::compile::Spot;
 use super::edges::Kind as EdgeKind;
 use super::program::{FormIx, FormKey, Header, Holder, Inside, List, Op, Title, Tree};
-use crate::layout::containers::{CONTROL, Container, Kind, MASK, Places, Split};
+use crate::layout::containers::{CONTROL, Container, ITEMS, Kind, MASK, Places, Split};
 use crate::layout::places::Fat;
 use crate::layout::{Shape, TypeIx};
 
@@ -100,6 +100,7 @@ impl Book<'_> {
                 ops.push(Op::Table {
                     control: self.pointer_at(table, CONTROL, at)?,
                     mask: self.number_at(table, MASK, at)?,
+                    items: self.number_at(table, ITEMS, at),
                     to,
                     named,
                 });

@@ -75,6 +75,26 @@ impl Edges {
         self.flags.get(edge).is_none_or(|f| f & GUESS != 0)
     }
 
+    /// Of the edges from a row on, keeps those that `keep` says, by source, target and
+    /// kind.
+    pub(super) fn retain_from(&mut self, first: usize, keep: impl Fn(u32, u32, Kind) -> bool) {
+        let rows: Vec<bool> = (0..self.len())
+            .map(|edge| {
+                let ends = self.source.get(edge).zip(self.target.get(edge));
+                edge < first
+                    || ends.is_some_and(|(&source, &target)| keep(source, target, self.kind(edge)))
+            })
+            .collect();
+        fn filter<T>(column: &mut Vec<T>, rows: &[bool]) {
+            let mut keep = rows.iter();
+            column.retain(|_| keep.next() == Some(&true));
+        }
+        filter(&mut self.source, &rows);
+        filter(&mut self.target, &rows);
+        filter(&mut self.label, &rows);
+        filter(&mut self.flags, &rows);
+    }
+
     pub(super) fn push(&mut self, source: u32, target: u32, label: u32, kind: Kind, guess: u8) {
         self.source.push(source);
         self.target.push(target);

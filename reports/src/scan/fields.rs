@@ -25,7 +25,7 @@ pub struct FieldType {
     pub holder: String,
     /// What it holds: `crawl::Page`.
     pub held: String,
-    /// Always [`Evidence::Field`].
+    /// [`Evidence::Field`], or [`Evidence::Neighbour`] where it is a guess.
     pub evidence: Evidence,
 }
 
@@ -33,6 +33,8 @@ pub struct FieldType {
 pub(super) struct Fields<'s> {
     resolution: &'s Resolution,
     claims: BTreeMap<u32, FormIx>,
+    /// Those of variables on stacks.
+    guesses: BTreeMap<u32, FormIx>,
     /// Whether a form gives blocks the name that their row has.
     agree: FastMap<(u32, u32), bool>,
 }
@@ -42,6 +44,7 @@ impl<'s> Fields<'s> {
         Fields {
             resolution,
             claims: BTreeMap::new(),
+            guesses: BTreeMap::new(),
             agree: FastMap::default(),
         }
     }
@@ -55,29 +58,47 @@ impl<'s> Fields<'s> {
         let Some(row) = self.row(block) else {
             return;
         };
-        let agrees = match self.agree.get(&(form.0, row)) {
-            Some(&agrees) => agrees,
-            None => {
-                let agrees = self.agrees(book, row, form);
-                self.agree.insert((form.0, row), agrees);
-                agrees
-            }
-        };
+        let agrees = self.is_agreed(book, row, form);
         if agrees || self.claims.contains_key(&block) {
             return;
         }
-        let evidence = self.resolution.block_evidence.get(block as usize);
-        let is_open = matches!(
-            evidence,
-            Some(Evidence::Unknown | Evidence::Neighbour) | None
-        );
-        let is_measured = book.get(form).is_some_and(|f| match f.key.inside {
-            Inside::Many { header, .. } => header == Header::Counts || f.size > 0,
-            _ => false,
-        });
-        if is_open || is_measured {
+        if self.is_open(block) || is_measured(book, form) {
             self.claims.insert(block, form);
         }
+    }
+
+    /// A variable on a stack says what a block is; whether the block is known to be
+    /// that already.
+    pub(super) fn claim_as_guess(&mut self, book: &mut Book<'_>, block: u32, form: FormIx) -> bool {
+        let Some(row) = self.row(block) else {
+            return false;
+        };
+        let is_open = self.is_open(block);
+        if self.is_agreed(book, row, form) {
+            return !is_open;
+        }
+        if is_open && is_measured(book, form) {
+            self.guesses.entry(block).or_insert(form);
+        }
+        false
+    }
+
+    /// Whether the stack does not say for certain what a block is.
+    fn is_open(&self, block: u32) -> bool {
+        let evidence = self.resolution.block_evidence.get(block as usize);
+        matches!(
+            evidence,
+            Some(Evidence::Unknown | Evidence::Neighbour) | None
+        )
+    }
+
+    fn is_agreed(&mut self, book: &mut Book<'_>, row: u32, form: FormIx) -> bool {
+        if let Some(&agrees) = self.agree.get(&(form.0, row)) {
+            return agrees;
+        }
+        let agrees = self.agrees(book, row, form);
+        self.agree.insert((form.0, row), agrees);
+        agrees
     }
 
     fn agrees(&self, book: &mut Book<'_>, row: u32, form: FormIx) -> bool {
@@ -91,10 +112,21 @@ impl<'s> Fields<'s> {
         row.is_some_and(|r| self.resolution.str(r.name) == name)
     }
 
+    /// What a field said a block is, where the stack did not.
+    pub(super) fn claimed(&self, block: u32) -> Option<FormIx> {
+        self.claims.get(&block).copied()
+    }
+
     /// The types that fields gave, by block.
     pub(super) fn types(&self, book: &mut Book<'_>) -> Vec<FieldType> {
-        let mut types = Vec::with_capacity(self.claims.len());
-        for (&block, &form) in &self.claims {
+        let mut types = Vec::with_capacity(self.claims.len() + self.guesses.len());
+        let certain = self.claims.iter().map(|claim| (claim, Evidence::Field));
+        let guesses = self.guesses.iter();
+        let guesses = guesses.filter(|(block, _)| !self.claims.contains_key(block));
+        let guesses = guesses.map(|claim| (claim, Evidence::Neighbour));
+        let mut all: Vec<_> = certain.chain(guesses).collect();
+        all.sort_unstable_by_key(|((block, _), _)| **block);
+        for ((&block, &form), evidence) in all {
             let title = book.get(form).map(|f| f.key.title);
             if let Some((name, holder, held)) = title.and_then(|t| book.title(t)) {
                 types.push(FieldType {
@@ -102,10 +134,18 @@ impl<'s> Fields<'s> {
                     name,
                     holder,
                     held,
-                    evidence: Evidence::Field,
+                    evidence,
                 });
             }
         }
         types
     }
+}
+
+/// Whether an edge of this form compared a capacity or length with the block's size.
+fn is_measured(book: &Book<'_>, form: FormIx) -> bool {
+    book.get(form).is_some_and(|f| match f.key.inside {
+        Inside::Many { header, .. } => header == Header::Counts || f.size > 0,
+        _ => false,
+    })
 }

@@ -28,10 +28,13 @@
 mod book;
 mod compile;
 mod contain;
+mod counts;
 mod edges;
 mod fields;
+mod fills;
 mod heap;
 mod labels;
+mod locals;
 mod nodes;
 mod orphans;
 mod program;
@@ -48,9 +51,10 @@ mod unwind;
 mod variants;
 mod vtables;
 
-use endler_snapshot::{Addr, Image, Memory, ThreadId};
+use endler_snapshot::{Addr, Count, Fill, Image, Memory, Repeat, ThreadId};
 
 use self::book::Book;
+use self::counts::Counted;
 pub use self::edges::{Edges, GUESS, Kind};
 pub use self::fields::FieldType;
 use self::fields::Fields;
@@ -100,6 +104,12 @@ pub struct Graph {
     pub field_types: Vec<FieldType>,
     /// For each block, whether it was scanned by its layout; else word by word.
     pub by_layout: Vec<bool>,
+    /// What `Rc` and `Arc` blocks say of themselves, by block.
+    pub counts: Vec<Count>,
+    /// How full containers' blocks are, by block.
+    pub fills: Vec<Fill>,
+    /// Texts that several blocks hold, by block.
+    pub repeats: Vec<Repeat>,
 }
 
 /// Finds the edges of a resolved image.
@@ -135,6 +145,7 @@ pub fn scan(
         Fields::new(resolution),
     );
     scanner.waits = waits;
+    scanner.counted = Counted::new(resolution);
     scanner.typed_blocks(resolution, &rows);
     let mut roots = Vec::new();
     scanner.statics(&statics, &mut roots);
@@ -144,11 +155,15 @@ pub fn scan(
     let typed = std::mem::take(&mut scanner.typed_roots);
     let mut pieces = segments::statics(image, &sources, &typed);
     pieces.extend(segments::thread_locals(&sources, threads, &typed));
-    pieces.extend(stacks::pieces(image, memory, &sources, threads));
-    scanner.raw(resolution, &rows, &pieces, &mut roots);
+    let stacks = stacks::walk(image, memory, &sources, threads);
+    let spoken = scanner.locals(image, &sources, threads, &stacks, &mut roots);
+    pieces.extend(stacks::pieces(&stacks, threads));
+    scanner.raw(resolution, &rows, &pieces, &spoken, &mut roots);
     scanner.registers(threads, &mut roots);
     let by_layout = scanner.left_over(resolution, &rows);
     scanner.orphans(&by_layout, &typed, &mut roots);
+    let counts = scanner.counts();
+    let (fills, repeats) = scanner.fills();
     let Scanner {
         mut book,
         fields,
@@ -163,5 +178,8 @@ pub fn scan(
         roots,
         root_edges,
         by_layout,
+        counts,
+        fills,
+        repeats,
     }
 }

@@ -19,6 +19,14 @@ const GROUP: u64 = 16;
 /// Set in the control byte of a bucket that is empty or was emptied.
 const EMPTY: u8 = 0x80;
 
+/// How many elements fit into so many buckets: one in eight stays empty.
+pub(super) fn table_room(buckets: u64) -> u64 {
+    match buckets {
+        0..8 => buckets.saturating_sub(1),
+        _ => buckets / 8 * 7,
+    }
+}
+
 /// Bytes before the control bytes and of the whole block, of a table of so many
 /// buckets.
 pub(super) fn table_size(buckets: u64, element: u64) -> Option<(u64, u64)> {

@@ -81,6 +81,8 @@ impl Scanner<'_, '_> {
             label: NONE,
             always: true,
             guess: GUESS,
+            again: false,
+            local: false,
         };
         let mut from = at.next_multiple_of(8);
         while from < end {

@@ -99,6 +99,8 @@ pub(super) enum Op {
     Table {
         control: u64,
         mask: u64,
+        /// Where the number of its elements stands.
+        items: Option<u64>,
         to: FormIx,
         named: Named,
     },

@@ -12,6 +12,7 @@ use endler_snapshot::{Addr, Resolution, ThreadId};
 use super::ThreadSpan;
 use super::edges::{GUESS, Kind};
 use super::labels::{Label, NONE};
+use super::locals::Spoken;
 use super::nodes::{buckets_of, table_size};
 use super::program::Inside;
 use super::roots::{Root, RootKind};
@@ -44,12 +45,14 @@ struct Claim {
 }
 
 impl Scanner<'_, '_> {
-    /// Scans pieces of memory. All frames of one stack are one root.
+    /// Scans pieces of memory. All frames of one stack are one root; what their
+    /// variables are known to point to has a name already.
     pub(super) fn raw(
         &mut self,
         resolution: &Resolution,
         rows: &Rows,
         pieces: &[Piece],
+        spoken: &Spoken,
         roots: &mut Vec<Root>,
     ) {
         let mut claims = Vec::new();
@@ -67,6 +70,12 @@ impl Scanner<'_, '_> {
                 let Some(block) = scanner.heap.find(address) else {
                     return;
                 };
+                if let (RootKind::Stack, Some(thread)) = (piece.kind, piece.thread)
+                    && spoken.has(thread, block)
+                {
+                    scanner.count_pointer(block, Kind::Word, GUESS);
+                    return;
+                }
                 let label = *label.get_or_insert_with(|| scanner.book.labels.id(&piece.name));
                 let root = *root.get_or_insert_with(|| {
                     roots.push(Root {
@@ -93,8 +102,12 @@ impl Scanner<'_, '_> {
                         label: NONE,
                         always: true,
                         guess: GUESS,
+                        again: false,
+                        local: false,
                     };
                     scanner.edge(&context, block, label, Kind::Word, GUESS);
+                } else {
+                    scanner.count_pointer(block, Kind::Word, GUESS);
                 }
             });
             if let (RootKind::Stack, Some(thread), Some(root)) = (piece.kind, piece.thread, root) {
@@ -116,8 +129,7 @@ impl Scanner<'_, '_> {
                 let Some(block) = self.heap.find(register) else {
                     continue;
                 };
-                let is_stack =
-                    |r: &Root| r.kind == RootKind::Stack && r.thread == Some(span.thread);
+                let is_stack = |r: &Root| r.name == "stack" && r.thread == Some(span.thread);
                 let root = roots.iter().position(is_stack).unwrap_or_else(|| {
                     roots.push(Root {
                         name: "stack".to_owned(),
@@ -132,6 +144,8 @@ impl Scanner<'_, '_> {
                     label: NONE,
                     always: true,
                     guess: GUESS,
+                    again: false,
+                    local: false,
                 };
                 let label = self.book.labels.id("stack");
                 self.edge(&context, block, label, Kind::Word, GUESS);

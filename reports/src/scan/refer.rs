@@ -35,6 +35,9 @@ fn references(image: &Image, graph: Graph) -> References {
             ..Scan::default()
         },
         labels: graph.labels,
+        counts: graph.counts,
+        fills: graph.fills,
+        repeats: graph.repeats,
         ..References::default()
     };
     if references.labels.is_empty() {
@@ -80,7 +83,6 @@ fn append(references: &mut References, from: &Edges, shift: u32) {
         edges
             .source
             .push(NodeId(source(&edge).saturating_add(shift)));
-        edges.offset.push(0);
         edges.target.push(BlockId(target));
         edges.label.push(LabelId(label));
         edges.kind.push(kind);

@@ -146,6 +146,8 @@ impl Scanner<'_, '_> {
             label: NONE,
             always: true,
             guess: GUESS,
+            again: false,
+            local: false,
         };
         let (start, size) = (self.heap.start(block), self.heap.size(block));
         let mut from = 0;

@@ -130,6 +130,8 @@ impl Scanner<'_, '_> {
             label: NONE,
             always: true,
             guess: 0,
+            again: false,
+            local: false,
         };
         roots.push(Root {
             name,

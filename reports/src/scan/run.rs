@@ -17,8 +17,10 @@ use std::rc::Rc;
 use endler_snapshot::{Addr, Memory};
 
 use super::book::Book;
+use super::counts::Counted;
 use super::edges::{Edges, GUESS, Kind};
 use super::fields::Fields;
+use super::fills::Fills;
 use super::heap::Heap;
 use super::labels::{FastMap, Label, NONE};
 use super::program::{Form, FormIx, Inside, Named};
@@ -58,6 +60,11 @@ pub(super) struct Context {
     /// Whether steps with names of their own are run.
     pub(super) always: bool,
     pub(super) guess: u8,
+    /// Whether the source was scanned before under another name: its pointers are
+    /// not counted twice.
+    pub(super) again: bool,
+    /// Whether the source is a variable on a stack, which may have been moved out of.
+    pub(super) local: bool,
 }
 
 /// All that a scan reads and makes.
@@ -75,6 +82,8 @@ pub(super) struct Scanner<'s, 'a> {
     more: FastMap<u32, Vec<Label>>,
     /// Whether what has a name of its own in it was scanned.
     pub(super) done: Vec<bool>,
+    /// Whether what is named after its owner was scanned, under some name.
+    named: Vec<bool>,
     waiting: Vec<Item>,
     /// For each row of the type table, whether its blocks contain what is named
     /// after their owner.
@@ -85,6 +94,8 @@ pub(super) struct Scanner<'s, 'a> {
     /// Statics and thread-locals whose type is known, by address: from, until.
     pub(super) typed_roots: Vec<(u64, u64)>,
     pub(super) buffer: Vec<u8>,
+    pub(super) full: Fills,
+    pub(super) counted: Counted,
 }
 
 impl<'s, 'a> Scanner<'s, 'a> {
@@ -107,11 +118,14 @@ impl<'s, 'a> Scanner<'s, 'a> {
             first: vec![NONE; blocks],
             more: FastMap::default(),
             done: vec![false; blocks],
+            named: vec![false; blocks],
             waiting: Vec::new(),
             waits: Vec::new(),
             lent: BTreeMap::new(),
             typed_roots: Vec::new(),
             buffer: Vec::new(),
+            full: Fills::default(),
+            counted: Counted::default(),
         }
     }
 
@@ -135,6 +149,9 @@ impl<'s, 'a> Scanner<'s, 'a> {
         guess: u8,
     ) {
         let guess = guess | context.guess;
+        if !context.again {
+            self.count_pointer(block, kind, guess);
+        }
         match context.source {
             Source::Block(source) => self.edges.push(source, block, label, kind, guess),
             Source::Root(root) => self.root_edges.push(root, block, label, kind, guess),
@@ -152,11 +169,32 @@ impl<'s, 'a> Scanner<'s, 'a> {
     /// what the edge says it is.
     pub(super) fn hold(&mut self, context: &Context, kind: Kind, item: Item) {
         self.edge(context, item.block, item.label, kind, 0);
+        if context.local {
+            self.hold_locally(kind, item);
+            return;
+        }
         if context.guess != 0 || !matches!(kind, Kind::Own | Kind::Shared) {
             return;
         }
         self.fields.claim(&mut self.book, item.block, item.form);
         self.wait(item);
+    }
+
+    /// The same for a variable on a stack. It gives a type as a guess, and only where
+    /// there is none; what it alone holds is called after it.
+    fn hold_locally(&mut self, kind: Kind, item: Item) {
+        if !matches!(kind, Kind::Own | Kind::Shared)
+            || self.first.get(item.block as usize) != Some(&NONE)
+        {
+            return;
+        }
+        let agrees = self
+            .fields
+            .claim_as_guess(&mut self.book, item.block, item.form);
+        self.wait(Item {
+            guess: if agrees { item.guess } else { GUESS },
+            ..item
+        });
     }
 
     /// A field borrows a whole block, from its first byte on: if nothing turns
@@ -234,11 +272,17 @@ impl<'s, 'a> Scanner<'s, 'a> {
             Some(done) => !std::mem::replace(done, true),
             None => return,
         };
+        let again = match self.named.get_mut(item.block as usize) {
+            Some(named) if item.label != NONE => std::mem::replace(named, true),
+            _ => false,
+        };
         let context = Context {
             source: Source::Block(item.block),
             label: item.label,
             always,
             guess: item.guess,
+            again,
+            local: false,
         };
         let whole = self.heap.size(item.block);
         match form.key.inside {

@@ -16,15 +16,30 @@ use crate::resolve::frames::{Line, Tables, look_up};
 use crate::resolve::functions::Functions;
 use crate::resolve::strings::{FixedMap, Strings};
 
-/// The frames of all threads' stacks, each a piece of memory.
-pub(super) fn pieces(
+/// One function of an inlined chain.
+pub(super) struct Called {
+    pub(super) shown: String,
+    pub(super) is_user: bool,
+}
+
+/// The frames of all threads' stacks.
+#[derive(Default)]
+pub(super) struct Stacks {
+    /// Of each thread, innermost first.
+    pub(super) frames: Vec<Vec<Frame>>,
+    /// The functions that return addresses lie in, outermost first.
+    pub(super) functions: FixedMap<u64, Vec<Called>>,
+}
+
+/// Walks all threads' stacks.
+pub(super) fn walk(
     image: &Image,
     memory: &dyn Memory,
     sources: &[Source<'_>],
     threads: &[ThreadSpan],
-) -> Vec<Piece> {
+) -> Stacks {
     if threads.iter().all(|t| t.stack_end <= t.stack_pointer) {
-        return Vec::new();
+        return Stacks::default();
     }
     let maps = maps(image, sources);
     let parsed: Vec<Option<Elf<'_>>> = maps
@@ -41,9 +56,16 @@ pub(super) fn pieces(
         .collect();
     let unwinder = Unwinder::new(image, memory, &elfs);
     let stacks: Vec<Vec<Frame>> = threads.iter().map(|t| unwinder.frames(t)).collect();
-    let names = names(image, &elfs, &stacks);
+    Stacks {
+        functions: functions(image, &elfs, &stacks),
+        frames: stacks,
+    }
+}
+
+/// Each frame as a piece of memory.
+pub(super) fn pieces(stacks: &Stacks, threads: &[ThreadSpan]) -> Vec<Piece> {
     let mut pieces = Vec::new();
-    for (span, frames) in threads.iter().zip(&stacks) {
+    for (span, frames) in threads.iter().zip(&stacks.frames) {
         let mut from = span.stack_pointer.0;
         let mut name = "stack".to_owned();
         let mut add = |from: u64, until: u64, name: &str| {
@@ -61,7 +83,7 @@ pub(super) fn pieces(
             // Below a return address lies the function that was called.
             add(from, frame.slot, &name);
             from = frame.slot + 8;
-            name = match names.get(&frame.address) {
+            name = match stacks.functions.get(&frame.address).and_then(|f| shown(f)) {
                 Some(function) => format!("stack {function}"),
                 None => "stack".to_owned(),
             };
@@ -72,7 +94,11 @@ pub(super) fn pieces(
 }
 
 /// The functions that return addresses lie in.
-fn names(image: &Image, elfs: &[Option<&Elf<'_>>], stacks: &[Vec<Frame>]) -> FixedMap<u64, String> {
+fn functions(
+    image: &Image,
+    elfs: &[Option<&Elf<'_>>],
+    stacks: &[Vec<Frame>],
+) -> FixedMap<u64, Vec<Called>> {
     let mut names = FixedMap::default();
     let mut tables = Tables {
         strings: Strings::new(),
@@ -94,23 +120,29 @@ fn names(image: &Image, elfs: &[Option<&Elf<'_>>], stacks: &[Vec<Frame>]) -> Fix
             .iter()
             .map(|a| a.wrapping_sub(module.bias).wrapping_sub(1))
             .collect();
-        let chains = look_up(elf, &look_ups, &mut tables).chains;
+        let chains = look_up(elf, &[&module.path], &look_ups, &mut tables).chains;
         for (&address, chain) in here.iter().zip(&chains) {
-            if let Some(function) = function(chain, &tables) {
-                names.insert(address, function);
-            }
+            names.insert(address, called(chain, &tables));
         }
     }
     names
 }
 
-fn function(chain: &[Line], tables: &Tables) -> Option<String> {
-    let functions = || {
-        chain
-            .iter()
-            .filter_map(|l| tables.functions.get(l.function))
-    };
-    let user = functions().find(|f| f.owner == LineOwner::User);
-    let shown = user.or_else(|| functions().next_back())?.shown;
-    Some(tables.strings.get(shown).to_owned())
+fn called(chain: &[Line], tables: &Tables) -> Vec<Called> {
+    let functions = chain
+        .iter()
+        .rev()
+        .filter_map(|l| tables.functions.get(l.function));
+    functions
+        .map(|function| Called {
+            shown: tables.strings.get(function.shown).to_owned(),
+            is_user: function.owner == LineOwner::User,
+        })
+        .collect()
+}
+
+/// The innermost function of the user's, else the outermost.
+fn shown(functions: &[Called]) -> Option<&str> {
+    let user = functions.iter().rev().find(|f| f.is_user);
+    Some(&user.or_else(|| functions.first())?.shown)
 }

@@ -108,6 +108,7 @@ impl Scanner<'_, '_> {
                 };
                 match self.heap.begins(address) {
                     Some(block) if Some(self.heap.size(block)) == whole => {
+                        self.fill(context, block, to, count, None);
                         self.hold(context, *kind, item(block, to, label, count));
                     }
                     _ => self.doubtful(context, address, label, *kind),
@@ -161,6 +162,8 @@ impl Scanner<'_, '_> {
                         if length <= capacity
                             && capacity.checked_mul(size) == Some(self.heap.size(block)) =>
                     {
+                        let unused = (capacity - length) * size;
+                        self.fill(context, block, *to, length, Some(unused));
                         self.hold(context, Kind::Own, item(block, *to, label, length));
                     }
                     _ => self.doubtful(context, address, label, Kind::Own),
@@ -187,6 +190,8 @@ impl Scanner<'_, '_> {
                             && head < capacity
                             && capacity.checked_mul(size) == Some(self.heap.size(block)) =>
                     {
+                        let unused = (capacity - length) * size;
+                        self.fill(context, block, *to, length, Some(unused));
                         let item = Item {
                             from: head,
                             ..item(block, *to, label, length)
@@ -231,10 +236,12 @@ impl Scanner<'_, '_> {
             Op::Table {
                 control,
                 mask,
+                items,
                 to,
                 named,
             } => {
                 let (control, mask) = (read(*control)?, read(*mask)?);
+                let items = items.and_then(read);
                 let label = self.name(*named, context)?;
                 let size = self.book.get(*to)?.size;
                 let found = mask.checked_add(1).and_then(|buckets| {
@@ -244,6 +251,10 @@ impl Scanner<'_, '_> {
                 });
                 match found {
                     Some((block, buckets)) => {
+                        let room = super::nodes::table_room(buckets);
+                        if let Some(items) = items.filter(|&items| items <= room) {
+                            self.fill(context, block, *to, items, Some((room - items) * size));
+                        }
                         self.hold(context, Kind::Own, item(block, *to, label, buckets));
                     }
                     None => self.doubtful(context, control, label, Kind::Own),

@@ -26,11 +26,26 @@ use crate::resolve::mapped::Mapped;
 /// The most frames of one stack.
 const MAX_FRAMES: usize = 10_000;
 
-/// A frame: where the return address into it stands.
+/// A frame: where the return address into it stands, and what is known of its base.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Frame {
     pub(super) slot: u64,
     pub(super) address: u64,
+    /// Its canonical frame address: where the stack stood before it was called.
+    pub(super) cfa: Option<u64>,
+    /// The frame pointer register while it runs.
+    pub(super) rbp: Option<u64>,
+}
+
+impl Frame {
+    fn new(slot: u64, address: u64) -> Frame {
+        Frame {
+            slot,
+            address,
+            cfa: None,
+            rbp: None,
+        }
+    }
 }
 
 /// The files of the loaded modules, for those that have one.
@@ -121,6 +136,11 @@ impl<'a> Unwinder<'a> {
             let offset = i64::from(i32::from_le_bytes(rest));
             return Some(Some(address.wrapping_add_signed(offset)));
         }
+        // call [rip + disp32]: through the table of what the loader bound.
+        if let [_, 0xff, 0x15, rest @ ..] = code {
+            let offset = i64::from(i32::from_le_bytes(rest));
+            return Some(self.word(address.wrapping_add_signed(offset)));
+        }
         // call r/m64: opcode ff /2, two to seven bytes long.
         let is_call = [0usize, 1, 3, 4, 5].iter().any(|&from| {
             let part = (code.get(from), code.get(from + 1));
@@ -137,11 +157,8 @@ impl<'a> Unwinder<'a> {
         let mut callee: Option<u64> = None;
         if let Some(address) = span.instruction_pointer {
             // As if it had just returned there.
-            let first = Frame {
-                slot: span.stack_pointer.0.wrapping_sub(8),
-                address: address.0,
-            };
-            let chain = self.chain(first, span.stack_end.0);
+            let first = Frame::new(span.stack_pointer.0.wrapping_sub(8), address.0);
+            let chain = self.chain(first, None, span.stack_end.0);
             at = chain.frames.last().map_or(at, |f| f.slot.wrapping_add(8));
             callee = chain.function;
             frames.extend(chain.frames);
@@ -161,7 +178,9 @@ impl<'a> Unwinder<'a> {
                 at += 8;
                 continue;
             }
-            let chain = self.chain(Frame { slot: at, address }, span.stack_end.0);
+            // The callee saved the frame pointer of its caller there.
+            let rbp = self.word(at.wrapping_sub(8));
+            let chain = self.chain(Frame::new(at, address), rbp, span.stack_end.0);
             at = chain.frames.last().map_or(at, |f| f.slot) + 8;
             callee = chain.function;
             frames.extend(chain.frames);
@@ -179,26 +198,29 @@ impl<'a> Unwinder<'a> {
         saved.is_some_and(|rbp| rbp > slot && rbp < stack_end && rbp.is_multiple_of(8))
     }
 
-    /// Follows the rules from one return address on.
-    fn chain(&self, first: Frame, stack_end: u64) -> Chain {
+    /// Follows the rules from one return address on; `rbp` is the frame pointer there.
+    fn chain(&self, first: Frame, mut rbp: Option<u64>, stack_end: u64) -> Chain {
         let mut chain = Chain {
             frames: vec![first],
             function: None,
             ended: false,
         };
         let mut here = first;
-        let mut rbp = None;
         while chain.frames.len() < MAX_FRAMES {
             let sp = here.slot.wrapping_add(8);
             let Some(rule) = self.rule(here.address.wrapping_sub(1), sp, rbp) else {
                 return chain;
             };
             chain.function = Some(rule.function);
+            let cfa = rule.cfa.filter(|&cfa| cfa > sp && cfa <= stack_end);
+            if let Some(frame) = chain.frames.last_mut() {
+                (frame.cfa, frame.rbp) = (cfa, rbp);
+            }
             if rule.outermost {
                 chain.ended = true;
                 return chain;
             }
-            let Some(cfa) = rule.cfa.filter(|&cfa| cfa > sp && cfa <= stack_end) else {
+            let Some(cfa) = cfa else {
                 return chain;
             };
             rbp = match rule.rbp {
@@ -213,7 +235,7 @@ impl<'a> Unwinder<'a> {
                     return chain;
                 }
                 Some(address) if self.call_before(address).is_some() => {
-                    here = Frame { slot, address };
+                    here = Frame::new(slot, address);
                     chain.frames.push(here);
                 }
                 _ => return chain,

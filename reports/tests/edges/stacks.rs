@@ -127,11 +127,11 @@ pub(crate) fn keeper() {
             "{label} is not among {labels:?}"
         );
     };
-    has(at(names.as_slice()), me);
-    has(at(names[0].as_str()), &format!("{me}[*]"));
-    has(at(&pages[&1]), me);
-    has(at(pages[&1].as_str()), &format!("{me}[*]"));
-    has(at(&**page), me);
+    has(at(names.as_slice()), &format!("{me}.names"));
+    has(at(names[0].as_str()), &format!("{me}.names[*]"));
+    has(at(&pages[&1]), &format!("{me}.pages"));
+    has(at(pages[&1].as_str()), &format!("{me}.pages[*]"));
+    has(at(&**page), &format!("{me}.page"));
     has(at(page.title.as_str()), "edges::stacks::Page.title");
     // The function between has nothing of the kind, and nothing stale of the
     // calls before it lies in its frame.

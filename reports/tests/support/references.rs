@@ -35,9 +35,8 @@ pub(crate) fn refer(image: &mut Image, lines: &str) {
     }
     rows.sort_by_key(|row| (row.0, row.1));
     let edges = &mut references.edges;
-    for (source, offset, target, label, kind) in rows {
+    for (source, _, target, label, kind) in rows {
         edges.source.push(NodeId(source));
-        edges.offset.push(8 * offset);
         edges.target.push(BlockId(target));
         edges.label.push(LabelId(label));
         edges.kind.push(kind);

@@ -143,16 +143,23 @@ pub(super) fn take_stacks(
 pub(super) fn put_edges(id: Id, edges: &Edges, writer: &mut Writer<'_>) -> Result<(), Error> {
     put_ranges(id, edges.len(), writer, |range, out| {
         put_column(&edges.source[range.clone()], out);
-        put_column(&edges.offset[range.clone()], out);
         put_column(&edges.target[range.clone()], out);
         put_column(&edges.label[range.clone()], out);
         put_column(&edges.kind[range], out);
     })
 }
 
-pub(super) fn take_edges(edges: &mut Edges, rows: usize, from: &mut Plain<'_>) -> Result<(), Bad> {
+pub(super) fn take_edges(
+    edges: &mut Edges,
+    rows: usize,
+    from: &mut Plain<'_>,
+    version: u32,
+) -> Result<(), Bad> {
     take_more(&mut edges.source, rows, from)?;
-    take_more(&mut edges.offset, rows, from)?;
+    if version < 3 {
+        let mut offsets: Vec<u32> = Vec::new();
+        take_more(&mut offsets, rows, from)?;
+    }
     take_more(&mut edges.target, rows, from)?;
     take_more(&mut edges.label, rows, from)?;
     take_more(&mut edges.kind, rows, from)

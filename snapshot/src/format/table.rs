@@ -2,13 +2,14 @@
 
 use super::header::Id;
 use super::residency::Head;
+use super::tables::Numbers;
 use super::value::{Value, grow, put_column, take_column};
 use super::varint::{Bad, Plain};
 use super::writer::Writer;
 use super::{MAX_ROWS, MAX_TEXT};
 use crate::error::Error;
 use crate::image::{Context, Figures, Frame, Module, Phase, Process, Thread, Totals};
-use crate::references::{Root, Scan};
+use crate::references::{Count, Fill, Repeat, Root, Scan};
 use crate::residency::{Mapping, PageRun};
 use crate::resolution::{ModuleInfo, SourceLine, TypeRow};
 
@@ -86,6 +87,10 @@ columns! {
     ModuleInfo { level, source }
     Scan { by_layout, by_word, unread, cut_short, roots, edges }
     Root { kind, name, thread }
+    Numbers { counts, fills, repeats }
+    Count { block, strong, weak, found, found_weak, found_other }
+    Fill { block, length, unused, is_copy }
+    Repeat { block, count, size }
 }
 
 impl Row for String {

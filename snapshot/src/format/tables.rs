@@ -33,13 +33,17 @@ const SCAN: Id = *b"SCAN";
 const ROOT: Id = *b"ROOT";
 const LABL: Id = *b"LABL";
 const EDGE: Id = *b"EDGE";
+const NUMS: Id = *b"NUMS";
+const CNTS: Id = *b"CNTS";
+const FILL: Id = *b"FILL";
+const RPTS: Id = *b"RPTS";
 
 /// The order in the file.
-const ORDER: [Id; 25] = [
+const ORDER: [Id; 29] = [
     PROC, FIGS, RSID, MAPS, PAGS, // always
     MODU, THRD, PHAS, FRAM, STCK, CTXT, TOTL, BLKS, // always
     STRS, LINE, FLIN, TYPE, BTYP, SITE, CTYP, MINF, // resolved
-    SCAN, ROOT, LABL, EDGE, // scanned
+    SCAN, ROOT, LABL, EDGE, NUMS, CNTS, FILL, RPTS, // scanned
 ];
 
 /// Writes all tables in [`ORDER`].
@@ -81,22 +85,57 @@ fn put_scanned(references: &References, w: &mut Writer<'_>) -> Result<(), Error>
     put_table(SCAN, std::slice::from_ref(&references.scan), w)?;
     put_table(ROOT, &references.roots, w)?;
     put_table(LABL, &references.labels, w)?;
-    put_edges(EDGE, &references.edges, w)
+    put_edges(EDGE, &references.edges, w)?;
+    let numbers = Numbers::of(references);
+    put_table(NUMS, std::slice::from_ref(&numbers), w)?;
+    put_table(CNTS, &references.counts, w)?;
+    put_table(FILL, &references.fills, w)?;
+    put_table(RPTS, &references.repeats, w)
+}
+
+/// How many rows the tables have that may be empty, so that a file that has lost one
+/// is noticed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Numbers {
+    pub(super) counts: u64,
+    pub(super) fills: u64,
+    pub(super) repeats: u64,
+}
+
+impl Numbers {
+    fn of(references: &References) -> Numbers {
+        Numbers {
+            counts: references.counts.len() as u64,
+            fills: references.fills.len() as u64,
+            repeats: references.repeats.len() as u64,
+        }
+    }
 }
 
 /// What was read so far.
 #[derive(Default)]
 pub(super) struct Parts {
+    /// The file's version.
+    version: u32,
     image: Image,
     process: Vec<Process>,
     figures: Vec<Figures>,
     scan: Vec<Scan>,
+    numbers: Vec<Numbers>,
     residency: residency::Part,
     /// Position in [`ORDER`] of the last section.
     last: usize,
 }
 
 impl Parts {
+    /// Nothing yet of a file of `version`.
+    pub(super) fn new(version: u32) -> Parts {
+        Parts {
+            version,
+            ..Parts::default()
+        }
+    }
+
     /// Appends a section's rows to its table.
     pub(super) fn take(&mut self, id: Id, rows: usize, from: &mut Plain<'_>) -> Result<(), Bad> {
         let Some(position) = ORDER.iter().position(|&known| known == id) else {
@@ -120,15 +159,17 @@ impl Parts {
             TOTL => take_table(&mut image.totals, rows, from),
             BLKS => take_blocks(&mut image.blocks, rows, from),
             SCAN => take_table(&mut self.scan, rows, from),
-            ROOT | LABL | EDGE => {
-                take_scanned(image.references.get_or_insert_default(), id, rows, from)
+            NUMS => take_table(&mut self.numbers, rows, from),
+            ROOT | LABL | EDGE | CNTS | FILL | RPTS => {
+                let references = image.references.get_or_insert_default();
+                take_scanned(references, id, rows, from, self.version)
             }
             _ => take_resolved(image.resolution.get_or_insert_default(), id, rows, from),
         }
     }
 
     /// The image, with the tables of one row taken out.
-    pub(super) fn into_image(mut self, version: u32) -> Result<Image, Bad> {
+    pub(super) fn into_image(mut self) -> Result<Image, Bad> {
         let (Ok([process]), Ok([figures])) = (
             <[Process; 1]>::try_from(self.process),
             <[Figures; 1]>::try_from(self.figures),
@@ -145,8 +186,18 @@ impl Parts {
                 ));
             }
         }
+        // Before version 3 there were no such tables.
+        let found = self.image.references.as_ref().map(Numbers::of);
+        let fits = match (&self.numbers[..], found) {
+            (numbers, None) => numbers.is_empty(),
+            ([], Some(found)) => self.version < 3 && found == Numbers::default(),
+            (numbers, Some(found)) => numbers == [found],
+        };
+        if !fits {
+            return Err(Bad("counts, fills or equal texts are missing"));
+        }
         self.image.figures = figures;
-        self.image.residency = self.residency.into_residency(version)?;
+        self.image.residency = self.residency.into_residency(self.version)?;
         Ok(self.image)
     }
 }
@@ -156,11 +207,15 @@ fn take_scanned(
     id: Id,
     rows: usize,
     from: &mut Plain<'_>,
+    version: u32,
 ) -> Result<(), Bad> {
     match id {
         ROOT => take_table(&mut references.roots, rows, from),
         LABL => take_table(&mut references.labels, rows, from),
-        _ => take_edges(&mut references.edges, rows, from),
+        EDGE => take_edges(&mut references.edges, rows, from, version),
+        CNTS => take_table(&mut references.counts, rows, from),
+        FILL => take_table(&mut references.fills, rows, from),
+        _ => take_table(&mut references.repeats, rows, from),
     }
 }
 

@@ -402,12 +402,35 @@ fn scan(image: &mut Image, random: &mut Random) {
     ];
     let edges = &mut references.edges;
     for source in 0..(if blocks == 0 { 0 } else { blocks + 3 }) {
-        for i in 0..random.below(6) {
+        for _ in 0..random.below(6) {
             edges.source.push(NodeId(source as u32));
-            edges.offset.push(8 * i as u32);
             edges.target.push(BlockId(random.below(blocks) as u32));
             edges.label.push(LabelId(random.skewed(40) as u32));
             edges.kind.push(kinds[random.skewed(4) as usize]);
+        }
+    }
+    for block in (0..blocks as u32).map(BlockId) {
+        match random.below(8) {
+            0 => references.counts.push(Count {
+                block,
+                strong: random.skewed(9),
+                weak: random.skewed(1 << 30),
+                found: random.skewed(9) as u32,
+                found_weak: random.skewed(1 << 20) as u32,
+                found_other: 0,
+            }),
+            1..4 => references.fills.push(Fill {
+                block,
+                length: random.skewed(1 << 40),
+                unused: Bytes(random.skewed(1 << 20)),
+                is_copy: random.below(2) == 1,
+            }),
+            4 => references.repeats.push(Repeat {
+                block,
+                count: random.skewed(1 << 20),
+                size: Bytes(random.skewed(1 << 40)),
+            }),
+            _ => {}
         }
     }
     references.scan.roots = references.roots.len() as u64;

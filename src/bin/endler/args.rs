@@ -32,6 +32,10 @@ pub(crate) enum Command {
     Oldest(Oldest),
     /// What nothing refers to any more, and what piles up
     Leaks(Leaks),
+    /// Statics, variables and threads by what they keep
+    Roots(Roots),
+    /// Room that containers do not use, and texts that are there twice
+    Slack(Slack),
     /// The heap in the format of another tool: heapsnapshot
     Export(Export),
 }
@@ -63,6 +67,9 @@ pub(crate) struct Report {
     /// So many rows; 10 unless given, and all of them with --json
     #[arg(long, value_name = "N")]
     pub(crate) top: Option<usize>,
+    /// Count the blocks of containers to what owns them
+    #[arg(long, value_name = "HOW", conflicts_with_all = ["totals", "retained"])]
+    pub(crate) fold: Option<Fold>,
     /// A column with the age of each row's oldest block
     #[arg(long, conflicts_with = "totals")]
     pub(crate) oldest: bool,
@@ -122,6 +129,9 @@ pub(crate) struct Query {
     /// bytype[0].retained, bytype[0].paths, bytype[0:3].byage.all, byid.more,
     /// bytype[0] & bythread[1], by('type&age'), where('age>=10s').bysite
     pub(crate) expression: String,
+    /// Count the blocks of containers to what owns them
+    #[arg(long, value_name = "HOW")]
+    pub(crate) fold: Option<Fold>,
     /// JSON instead of a table
     #[arg(long)]
     pub(crate) json: bool,
@@ -174,6 +184,48 @@ pub(crate) struct Leaks {
     pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) symbols: Symbols,
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct Roots {
+    /// The snapshot; - is standard input
+    pub(crate) snapshot: PathBuf,
+    /// So many rows; 10 unless given, and all of them with --json
+    #[arg(long, value_name = "N")]
+    pub(crate) top: Option<usize>,
+    /// JSON instead of tables
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) symbols: Symbols,
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct Slack {
+    /// The snapshot; - is standard input
+    pub(crate) snapshot: PathBuf,
+    /// How rows are made, as in report: type, via, site, 'type&via'
+    #[arg(long, value_name = "REL", value_parser = By::parse)]
+    pub(crate) by: Option<By>,
+    /// Only blocks for which this holds, as in report; may be repeated
+    #[arg(long = "where", value_name = "COND")]
+    pub(crate) conditions: Vec<Filter>,
+    /// So many rows; 10 unless given, and all of them with --json
+    #[arg(long, value_name = "N")]
+    pub(crate) top: Option<usize>,
+    /// JSON instead of tables
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) symbols: Symbols,
+}
+
+/// What is counted as one object.
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Fold {
+    /// A container's block counts to the block that owns it: the text of a title to
+    /// its page
+    Owners,
 }
 
 #[derive(ClapArgs)]

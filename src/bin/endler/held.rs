@@ -218,6 +218,13 @@ pub(crate) fn lost(args: &Leaks, out: &mut dyn Write) -> Result<(), Failure> {
     }
     let page = args.top.map_or(Page::Top, Page::First);
     writeln!(out, "{}", text(&table, page))?;
+    if !table.cycles.rows.is_empty() {
+        writeln!(out, "\n{}", text(&table.cycles, page))?;
+    }
+    match &table.counts {
+        Some(counts) if !counts.rows.is_empty() => writeln!(out, "\n{}", text(counts, page))?,
+        _ => {}
+    }
     if heaps.len() < 2 {
         return Ok(());
     }
@@ -267,6 +274,28 @@ fn lost_json(
             .field("size", row.size.0)?
             .field("indirect_count", row.indirect_count)?
             .field("indirect_size", row.indirect_size.0)?
+            .field("oldest_seconds", row.oldest.0 / 1_000_000_000)?;
+        Ok(())
+    })?;
+    object.rows("cycles", &table.cycles.rows, |out, row| {
+        out.text("closing_field", &row.closing)?
+            .text("name", &row.name)?
+            .text("site", &row.site)?
+            .field("lost", row.is_lost)?
+            .field("count", row.count)?
+            .field("blocks", row.blocks)?
+            .field("size", row.size.0)?
+            .field("oldest_seconds", row.oldest.0 / 1_000_000_000)?;
+        Ok(())
+    })?;
+    let counts = table.counts.iter().flat_map(|counts| &counts.rows);
+    object.rows("counts", counts, |out, row| {
+        out.text("mismatch", row.mismatch.as_str())?
+            .text("name", &row.name)?
+            .text("site", &row.site)?
+            .field("count", row.count)?
+            .field("size", row.size.0)?
+            .field("by", row.by)?
             .field("oldest_seconds", row.oldest.0 / 1_000_000_000)?;
         Ok(())
     })?;

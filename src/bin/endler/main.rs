@@ -6,6 +6,7 @@
 mod args;
 mod held;
 mod input;
+mod kept;
 mod run;
 
 use clap::Parser as _;

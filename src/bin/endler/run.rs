@@ -1,13 +1,14 @@
 //! What each command does.
 
 use crate::Failure;
-use crate::args::{Args, Command, Diff, Export, Fragmentation, Query, Report, Symbols};
+use crate::args::{Args, Command, Diff, Export, Fold, Fragmentation, Query, Report, Symbols};
 use crate::held;
 use crate::input::image;
+use crate::kept;
 use endler_reports::diff::{diff, growth};
 use endler_reports::fragmentation::{account, verdict};
 use endler_reports::graph::{Dominators, Follow, Retained, Threads};
-use endler_reports::holding::whole_graph;
+use endler_reports::holding::{fold_owners, whole_graph};
 use endler_reports::json;
 use endler_reports::partition::{By, Heap, Set, by};
 use endler_reports::query::{QueryError, query};
@@ -32,6 +33,8 @@ pub(crate) fn run(args: &Args, out: &mut dyn Write) -> Result<(), Failure> {
         Command::Paths(args) => held::paths(args, out),
         Command::Oldest(args) => held::oldest(args, out),
         Command::Leaks(args) => held::lost(args, out),
+        Command::Roots(args) => kept::roots(args, out),
+        Command::Slack(args) => kept::slack(args, out),
         Command::Export(args) => export(args, out),
     }
 }
@@ -46,7 +49,7 @@ fn given(path: &Path) -> String {
 }
 
 fn report(args: &Report, out: &mut dyn Write) -> Result<(), Failure> {
-    let image = image(&args.snapshot, &args.symbols)?;
+    let image = folded(image(&args.snapshot, &args.symbols)?, args.fold)?;
     let mut set = Heap::new(&image).all();
     for condition in &args.conditions {
         set = condition.apply(&set);
@@ -75,6 +78,18 @@ fn report(args: &Report, out: &mut dyn Write) -> Result<(), Failure> {
         "{}",
         view::report(&set, &by, columns, page(args.top))
     )?)
+}
+
+/// The image as the command line wants it counted.
+fn folded(image: Image, fold: Option<Fold>) -> Result<Image, Failure> {
+    match fold {
+        None => Ok(image),
+        Some(Fold::Owners) if image.references.is_none() => {
+            let message = format!("--fold {}", endler_reports::NO_REFERENCES);
+            Err(Failure::Usage(message))
+        }
+        Some(Fold::Owners) => Ok(fold_owners(&image)),
+    }
 }
 
 /// The list of blocks with what each retains.
@@ -245,7 +260,7 @@ fn ask(args: &Query, out: &mut dyn Write) -> Result<(), Failure> {
     let usage = |e: QueryError| Failure::Usage(format!("this query cannot be answered\n{e}"));
     // What is written wrong need not wait for a file to be read.
     endler_reports::query::check(&args.expression).map_err(usage)?;
-    let image = image(&args.snapshot, &args.symbols)?;
+    let image = folded(image(&args.snapshot, &args.symbols)?, args.fold)?;
     let answer = query(Heap::new(&image), &args.expression).map_err(usage)?;
     if args.json {
         return Ok(json::query(out, &given(&args.snapshot), &answer)?);

@@ -3,6 +3,7 @@
 
 mod age;
 mod evidence;
+mod frames;
 mod holder;
 mod id;
 mod module;
@@ -20,6 +21,7 @@ use super::Relation;
 
 pub use age::{NAMES as AGES, RELATION as AGE};
 pub use evidence::RELATION as EVIDENCE;
+pub use frames::RELATION as FRAMES;
 pub use holder::RELATION as HOLDER;
 pub use id::RELATION as ID;
 pub use module::RELATION as MODULE;
@@ -36,6 +38,7 @@ pub use via::RELATION as VIA;
 pub(crate) use via::vias;
 
 /// All relations, in the order of help and reports.
-pub const ALL: [&Relation; 14] = [
-    TYPE, HOLDER, VIA, REFERRER, PATH, SITE, STACK, SIZE, AGE, THREAD, PHASE, MODULE, EVIDENCE, ID,
+pub const ALL: [&Relation; 15] = [
+    TYPE, HOLDER, VIA, REFERRER, PATH, SITE, STACK, FRAMES, SIZE, AGE, THREAD, PHASE, MODULE,
+    EVIDENCE, ID,
 ];

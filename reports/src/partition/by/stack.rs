@@ -4,7 +4,8 @@
 //! frames without a name that lie outside the last line of the program's own
 //! code (the C runtime's start). Of several lines of one dependency that call
 //! each other (an async runtime polling) the innermost is left, and a line such
-//! as `… tokio`. A stack that would fold to nothing is shown whole.
+//! as `… tokio`. A stack that would fold to nothing is shown whole; `byframes`
+//! shows every stack whole.
 
 use crate::partition::names::{NONE, frame_name, line_name, program_crates};
 use crate::partition::{About, Classes, Heap, Relation};
@@ -42,14 +43,22 @@ struct Stacks<'a> {
 
 fn classify(heap: Heap<'_>) -> Box<dyn Classes + '_> {
     let program = program_crates(heap);
+    stacks(heap, |context| fold(heap, &program, context))
+}
+
+/// The classes of stacks that show every frame.
+pub(super) fn classify_whole(heap: Heap<'_>) -> Box<dyn Classes + '_> {
+    stacks(heap, |context| whole(heap, context))
+}
+
+/// Contexts whose stacks are of the same entries are one class.
+fn stacks<'a>(heap: Heap<'a>, of: impl Fn(ContextId) -> Vec<Entry>) -> Box<dyn Classes + 'a> {
     let mut known: BTreeMap<Vec<Entry>, u32> = BTreeMap::from([(Vec::new(), 0)]);
     let contexts = 0..u32::try_from(heap.image().contexts.len()).unwrap_or(u32::MAX);
     let class = contexts
         .map(|context| {
             let next = known.len() as u32;
-            *known
-                .entry(fold(heap, &program, ContextId(context)))
-                .or_insert(next)
+            *known.entry(of(ContextId(context))).or_insert(next)
         })
         .collect();
     let mut stacks = vec![Vec::new(); known.len()];
@@ -65,20 +74,14 @@ fn classify(heap: Heap<'_>) -> Box<dyn Classes + '_> {
 
 fn fold(heap: Heap<'_>, program: &BTreeSet<&str>, context: ContextId) -> Vec<Entry> {
     let mut kept = Vec::new();
-    let mut whole = Vec::new();
     let mut end = 0;
     let mut inner = "";
     for frame in heap.image().stacks.frames(heap.stack(context)) {
         let lines = heap.lines(frame);
         if lines.is_empty() {
             kept.push(Entry::Frame(frame.0));
-            whole.push(Entry::Frame(frame.0));
         }
         for line in lines {
-            let entry = Entry::Line(line.function.0, line.file.0, line.line);
-            if line.owner != LineOwner::Profiler {
-                whole.push(entry);
-            }
             if line.owner == LineOwner::User {
                 let krate = heap.str(line.krate);
                 let dependency =
@@ -88,7 +91,7 @@ fn fold(heap: Heap<'_>, program: &BTreeSet<&str>, context: ContextId) -> Vec<Ent
                     Some(Entry::Line(..)) if dependency && krate == inner => {
                         kept.push(Entry::More(line.krate.0));
                     }
-                    _ => kept.push(entry),
+                    _ => kept.push(Entry::Line(line.function.0, line.file.0, line.line)),
                 }
                 inner = krate;
                 end = kept.len();
@@ -96,7 +99,25 @@ fn fold(heap: Heap<'_>, program: &BTreeSet<&str>, context: ContextId) -> Vec<Ent
         }
     }
     kept.truncate(end);
-    if kept.is_empty() { whole } else { kept }
+    if kept.is_empty() {
+        whole(heap, context)
+    } else {
+        kept
+    }
+}
+
+/// Every line but the profiler's own.
+fn whole(heap: Heap<'_>, context: ContextId) -> Vec<Entry> {
+    let mut all = Vec::new();
+    for frame in heap.image().stacks.frames(heap.stack(context)) {
+        let lines = heap.lines(frame);
+        if lines.is_empty() {
+            all.push(Entry::Frame(frame.0));
+        }
+        let shown = lines.iter().filter(|l| l.owner != LineOwner::Profiler);
+        all.extend(shown.map(|l| Entry::Line(l.function.0, l.file.0, l.line)));
+    }
+    all
 }
 
 impl Stacks<'_> {

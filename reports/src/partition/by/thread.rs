@@ -1,9 +1,8 @@
 //! `bythread`: the thread that first allocated the block.
 
+use crate::partition::names::thread_name;
 use crate::partition::relation::{Interner, PerBlock};
 use crate::partition::{About, Classes, Heap, NONE, Relation};
-use endler_snapshot::Thread;
-use std::borrow::Cow;
 
 /// By thread: its name, or `tid N`. Threads of one name are one row.
 pub const RELATION: &Relation = &Relation {
@@ -21,7 +20,7 @@ fn classify(heap: Heap<'_>) -> Box<dyn Classes + '_> {
         .image()
         .threads
         .iter()
-        .map(|t| interner.intern(name(t)))
+        .map(|t| interner.intern(thread_name(t)))
         .collect();
     let rows = &heap.image().blocks.thread;
     let of = move |block: usize| {
@@ -34,13 +33,4 @@ fn classify(heap: Heap<'_>) -> Box<dyn Classes + '_> {
         names: interner.names(),
         of,
     })
-}
-
-fn name(thread: &Thread) -> Cow<'_, str> {
-    match (thread.name.as_str(), thread.tid) {
-        // The row that gathers the threads beyond the table.
-        ("", 0) => Cow::Borrowed(NONE),
-        ("", tid) => Cow::Owned(format!("tid {tid}")),
-        (name, _) => Cow::Borrowed(name),
-    }
 }

@@ -1,0 +1,163 @@
+//! How full the block of a container is, and which texts are equal.
+//!
+//! A length is known from the value that owns the block, never from the block. A
+//! text is hashed in the copied process; what leaves it is how many are equal.
+
+use std::hash::{DefaultHasher, Hasher};
+
+use endler_snapshot::{BlockId, Bytes, Fill, Repeat};
+
+use super::labels::FastMap;
+use super::program::{FormIx, Inside};
+use super::run::{Context, Scanner};
+
+/// How much of a text is read at once.
+const CHUNK: u64 = 64 << 10;
+/// The most texts that are listed with how often they are there.
+const MAX_REPEATS: usize = 1000;
+
+/// What the blocks that hold a text are called.
+const TEXTS: [&str; 12] = [
+    "String",
+    "PathBuf",
+    "OsString",
+    "CString",
+    "Box<str>",
+    "Rc<str>",
+    "Arc<str>",
+    "Box<core::ffi::c_str::CStr>",
+    "Arc<core::ffi::c_str::CStr>",
+    "Box<std::path::Path>",
+    "Arc<std::path::Path>",
+    "Box<std::ffi::os_str::OsStr>",
+];
+
+/// What the scan met.
+#[derive(Default)]
+pub(super) struct Fills {
+    rows: Vec<Fill>,
+    /// Blocks of text, and where in each it begins.
+    texts: Vec<(u32, u32)>,
+    /// Whether the blocks of a form hold a text.
+    is_text: FastMap<u32, bool>,
+}
+
+impl Scanner<'_, '_> {
+    /// Notes how full a block is; `unused` is none where it cannot be otherwise than
+    /// full. Where several values say it, the first counts.
+    pub(super) fn fill(
+        &mut self,
+        context: &Context,
+        block: u32,
+        form: FormIx,
+        length: u64,
+        unused: Option<u64>,
+    ) {
+        // A variable that was moved out of has the old length; an owner came before it.
+        if context.guess != 0 && !context.local {
+            return;
+        }
+        let is_text = match self.full.is_text.get(&form.0) {
+            Some(&is_text) => is_text,
+            None => {
+                let title = self.book.get(form).map(|f| f.key.title);
+                let name = title.and_then(|t| self.book.title(t));
+                let is_text = name.is_some_and(|(name, ..)| TEXTS.contains(&name.as_str()));
+                self.full.is_text.insert(form.0, is_text);
+                is_text
+            }
+        };
+        if !is_text && unused.is_none() {
+            return;
+        }
+        if is_text {
+            let at = match self.book.get(form).map(|f| f.key.inside) {
+                Some(Inside::Many { at, .. }) => u32::try_from(at).unwrap_or(0),
+                _ => 0,
+            };
+            self.full.texts.push((block, at));
+        }
+        self.full.rows.push(Fill {
+            block: BlockId(block),
+            length,
+            unused: Bytes(unused.unwrap_or(0)),
+            is_copy: false,
+        });
+    }
+
+    /// How full the blocks are, with equal texts marked; and what equal texts there
+    /// are.
+    pub(super) fn fills(&mut self) -> (Vec<Fill>, Vec<Repeat>) {
+        let Fills {
+            mut rows,
+            mut texts,
+            ..
+        } = std::mem::take(&mut self.full);
+        rows.sort_by_key(|row| row.block);
+        rows.dedup_by_key(|row| row.block);
+        texts.sort_unstable();
+        texts.dedup_by_key(|text| text.0);
+        let mut hashes: Vec<(u64, u32)> = Vec::with_capacity(texts.len());
+        for (block, at) in texts {
+            let found = rows.binary_search_by_key(&BlockId(block), |row| row.block);
+            let row = found.ok().and_then(|row| rows.get(row));
+            let length = row.map_or(0, |row| row.length);
+            if length > 0
+                && let Some(hash) = self.hash(block, u64::from(at), length)
+            {
+                hashes.push((hash, block));
+            }
+        }
+        hashes.sort_unstable();
+        let mut repeats = Vec::new();
+        for equal in hashes.chunk_by(|a, b| a.0 == b.0) {
+            let [(_, first), copies @ ..] = equal else {
+                continue;
+            };
+            if copies.is_empty() {
+                continue;
+            }
+            let mut size = self.heap.size(*first);
+            for (_, copy) in copies {
+                size = size.saturating_add(self.heap.size(*copy));
+                let found = rows.binary_search_by_key(&BlockId(*copy), |row| row.block);
+                if let Some(row) = found.ok().and_then(|row| rows.get_mut(row)) {
+                    row.is_copy = true;
+                }
+            }
+            repeats.push(Repeat {
+                block: BlockId(*first),
+                count: equal.len() as u64,
+                size: Bytes(size),
+            });
+        }
+        repeats.sort_unstable_by_key(|repeat| (std::cmp::Reverse(repeat.size), repeat.block));
+        repeats.truncate(MAX_REPEATS);
+        repeats.sort_unstable_by_key(|repeat| repeat.block);
+        (rows, repeats)
+    }
+
+    /// A number that equal texts share. Two of ten million that differ share one with
+    /// a chance of one in 400,000.
+    fn hash(&mut self, block: u32, at: u64, length: u64) -> Option<u64> {
+        let end = self.heap.size(block);
+        let until = at.checked_add(length).filter(|&until| until <= end)?;
+        let start = self.heap.start(block);
+        let mut hasher = DefaultHasher::new();
+        hasher.write_u64(length);
+        let mut from = at;
+        while from < until {
+            let len = CHUNK.min(until - from);
+            let mut is_read = false;
+            self.with_bytes(start.wrapping_add(from), len, |_, bytes| {
+                hasher.write(bytes);
+                is_read = true;
+            });
+            if !is_read {
+                return None;
+            }
+            from += len;
+        }
+        Some(hasher.finish())
+    }
+}

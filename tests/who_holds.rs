@@ -1,0 +1,200 @@
+//! Cycles of `Rc` and `Arc`, and their counts, in a process that knows them: each
+//! cycle is called by the field that closes it, and a count that was forgotten is
+//! told, with no other one beside it.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::{Arc, Mutex, Weak};
+use std::time::Duration;
+
+use endler::reports::holding::{CountRow, CycleRow, LeakTable, Mismatch, leaks};
+use endler::reports::partition::Heap;
+
+#[global_allocator]
+static HEAP: endler::Heap = endler::Heap::system();
+
+struct Node {
+    #[allow(dead_code, reason = "only held")]
+    name: String,
+    parent: RefCell<Option<Rc<Node>>>,
+    children: RefCell<Vec<Rc<Node>>>,
+}
+
+struct Branch {
+    up: Mutex<Option<Arc<Branch>>>,
+    #[allow(dead_code, reason = "only held")]
+    down: Mutex<Option<Arc<Branch>>>,
+}
+
+struct Asset {
+    #[allow(dead_code, reason = "only held")]
+    pixels: Vec<u8>,
+}
+
+/// Two fields that share one list: what lies in it has two names and one pointer.
+struct Album {
+    #[allow(dead_code, reason = "only held")]
+    list: Arc<Mutex<Vec<Arc<Asset>>>>,
+    #[allow(dead_code, reason = "only held")]
+    again: Arc<Mutex<Vec<Arc<Asset>>>>,
+}
+
+static BRANCHES: Mutex<Vec<Arc<Branch>>> = Mutex::new(Vec::new());
+static ASSETS: Mutex<Vec<Arc<Asset>>> = Mutex::new(Vec::new());
+static WATCHERS: Mutex<Vec<Weak<Asset>>> = Mutex::new(Vec::new());
+static ALBUM: Mutex<Option<Album>> = Mutex::new(None);
+
+const TREES: usize = 10;
+const CHILDREN: usize = 3;
+const HELD: usize = 4;
+const SHARED: usize = 20;
+const FORGOTTEN: usize = 7;
+const FORGOTTEN_WEAK: usize = 5;
+
+/// Runs on a stack that ends with it, so that no word of it is found later.
+fn apart(plant: fn()) {
+    std::thread::spawn(plant).join().expect("it plants");
+}
+
+fn node() -> Rc<Node> {
+    Rc::new(Node {
+        name: "a name of a node".into(),
+        parent: RefCell::default(),
+        children: RefCell::default(),
+    })
+}
+
+fn cycles() {
+    let roots: Vec<Rc<Node>> = (0..TREES).map(|_| node()).collect();
+    let heads = |_| {
+        Arc::new(Branch {
+            up: Mutex::default(),
+            down: Mutex::default(),
+        })
+    };
+    let heads: Vec<Arc<Branch>> = (0..HELD).map(heads).collect();
+    // What is older is the one that the other leads back to.
+    std::thread::sleep(Duration::from_millis(50));
+    for root in &roots {
+        for _ in 0..CHILDREN {
+            let child = node();
+            *child.parent.borrow_mut() = Some(root.clone());
+            root.children.borrow_mut().push(child);
+        }
+    }
+    for head in &heads {
+        let tail = Arc::new(Branch {
+            up: Mutex::new(Some(head.clone())),
+            down: Mutex::default(),
+        });
+        *head.down.lock().expect("nobody panicked") = Some(tail.clone());
+        assert!(tail.up.lock().is_ok_and(|up| up.is_some()));
+    }
+    *BRANCHES.lock().expect("nobody panicked") = heads;
+    // No cycle: the way up ends.
+    let top = node();
+    top.children.borrow_mut().push(node());
+    std::mem::forget(top);
+}
+
+fn counts() {
+    let asset = |n: usize| {
+        Arc::new(Asset {
+            pixels: vec![7; 100 + n],
+        })
+    };
+    let mut assets: Vec<Arc<Asset>> = (0..SHARED).map(asset).collect();
+    for (n, asset) in assets.iter().enumerate() {
+        match n {
+            0..FORGOTTEN => std::mem::forget(asset.clone()),
+            ..10 => {}
+            10..15 => std::mem::forget(Arc::downgrade(asset)),
+            _ => {
+                let watcher = Arc::downgrade(asset);
+                WATCHERS.lock().expect("nobody panicked").push(watcher);
+            }
+        }
+    }
+    std::mem::forget(assets[0].clone());
+    let list = Arc::new(Mutex::new(assets[8..12].to_vec()));
+    *ALBUM.lock().expect("nobody panicked") = Some(Album {
+        again: list.clone(),
+        list,
+    });
+    // One that only a watcher knows of, and one that only a watcher keeps.
+    let forgotten = asset(SHARED);
+    let gone = asset(SHARED + 1);
+    for asset in [&forgotten, &gone] {
+        let watcher = Arc::downgrade(asset);
+        WATCHERS.lock().expect("nobody panicked").push(watcher);
+    }
+    std::mem::forget(forgotten);
+    drop(gone);
+    assets.extend_from_within(15..18);
+    *ASSETS.lock().expect("nobody panicked") = assets;
+}
+
+fn look(snapshot: &endler::Snapshot) -> LeakTable {
+    leaks(&[Heap::new(snapshot.image())]).expect("references")
+}
+
+#[test]
+fn what_is_counted() {
+    apart(cycles);
+    apart(counts);
+    let snapshot = endler::snapshot().expect("a snapshot");
+    let table = look(&snapshot);
+
+    let mine = |row: &&CycleRow| row.name.contains("who_holds::");
+    let cycles: Vec<&CycleRow> = table.cycles.rows.iter().filter(mine).collect();
+    let [lost, held] = cycles[..] else {
+        panic!("{:#?}", table.cycles);
+    };
+    assert_eq!(lost.closing, "who_holds::Node.parent");
+    assert_eq!(lost.name, "Rc<who_holds::Node>");
+    // The root, its children, and the buffer between.
+    let blocks = (TREES * (CHILDREN + 2)) as u64;
+    assert_eq!(
+        (lost.is_lost, lost.count, lost.blocks),
+        (true, TREES as u64, blocks)
+    );
+    assert_eq!(held.closing, "who_holds::Branch.up");
+    assert_eq!(
+        (held.is_lost, held.count, held.blocks),
+        (false, HELD as u64, 2 * HELD as u64)
+    );
+
+    let mine = |row: &&CountRow| row.name.contains("who_holds::");
+    let counts = table.counts.as_ref().expect("an atomic copy");
+    let rows = counts.rows.iter().filter(mine);
+    let mut rows: Vec<_> = rows
+        .map(|row| (row.mismatch, row.name.as_str(), row.count, row.by))
+        .collect();
+    rows.sort_unstable();
+    let (asset, node) = ("Arc<who_holds::Asset>", "Rc<who_holds::Node>");
+    // One of the seven twice, and that which only a watcher knows of.
+    let forgotten = FORGOTTEN as u64 + 1;
+    assert_eq!(
+        rows,
+        [
+            (Mismatch::Lost, asset, forgotten, forgotten + 1),
+            (Mismatch::Lost, node, 1, 1),
+            (Mismatch::LostWeak, asset, 5, FORGOTTEN_WEAK as u64),
+        ]
+    );
+
+    // Each count is as the program's own, and so are the pointers.
+    let image = snapshot.image();
+    let references = image.references.as_ref().expect("references");
+    let assets = ASSETS.lock().expect("nobody panicked");
+    for asset in assets.iter() {
+        let value = (&raw const **asset) as u64;
+        let count = references.counts.iter().find(|count| {
+            let at = image.blocks.addr[count.block.index()].0;
+            at <= value && value < at + image.blocks.size[count.block.index()].0
+        });
+        let count = count.expect("it is counted");
+        assert_eq!(count.strong, Arc::strong_count(asset) as u64);
+        assert_eq!(count.weak, Arc::weak_count(asset) as u64 + 1);
+    }
+}
