@@ -1,6 +1,9 @@
 //! Where nothing is recorded: every call says so.
 
 use std::path::{Path, PathBuf};
+use std::thread::JoinHandle;
+
+use endler_snapshot::Bytes;
 
 use crate::{Error, Snapshot, SnapshotInfo};
 
@@ -22,4 +25,25 @@ pub(crate) fn snapshot_to(_path: &Path) -> Result<SnapshotInfo, Error> {
 
 pub(crate) fn snapshot() -> Result<Snapshot, Error> {
     platform()
+}
+
+pub(crate) fn resident() -> Result<Bytes, Error> {
+    platform()
+}
+
+pub(crate) fn dump_directory(_directory: PathBuf) -> Result<PathBuf, Error> {
+    platform()
+}
+
+pub(crate) fn dump_into(directory: &Path) -> String {
+    let why = endler_allocator::freeze::Error::Platform;
+    format!("endler: no dump in {}: {why}", directory.display())
+}
+
+pub(crate) fn spawn(_work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, Error> {
+    platform()
+}
+
+pub(crate) fn tell(line: &str) {
+    eprintln!("{line}");
 }

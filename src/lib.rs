@@ -19,6 +19,7 @@
 //!   `ENDLER` (`off`, `exact`) say whether it records.
 //! * [`on_signal`] writes heap tables and a snapshot file at each signal,
 //!   [`on_exit`] at the end of the process, [`snapshot_to`] when asked.
+//! * [`watch`](fn@watch) warns, dumps and calls when resident memory passes a bound.
 //! * [`trackref`] lists the live objects of types, and hands them back.
 //! * [`phase`] marks phases, whose ends can be compared.
 //! * [`inner_statistics`] lets the inner allocator say what it keeps of the memory
@@ -34,6 +35,7 @@ mod error;
 pub mod inner;
 mod snapshot;
 pub mod trackref;
+pub mod watch;
 
 /// What works on the platform that endler was run on: Linux on x86-64.
 #[cfg(all(target_os = "linux", target_arch = "x86_64", not(endler_elsewhere)))]
@@ -44,13 +46,16 @@ mod process {
     pub(crate) mod files;
     pub(crate) mod part;
     pub(crate) mod profiler;
+    mod resident;
     pub(crate) mod signal;
     mod start;
     mod view;
 
     pub(crate) use exit::on_exit;
-    pub(crate) use profiler::{snapshot, snapshot_to};
-    pub(crate) use signal::on_signal;
+    pub(crate) use files::directory as dump_directory;
+    pub(crate) use profiler::{dump_into, snapshot, snapshot_to};
+    pub(crate) use resident::{resident, spawn};
+    pub(crate) use signal::{on_signal, tell};
 }
 #[cfg(all(target_os = "linux", target_arch = "x86_64", not(endler_elsewhere)))]
 pub(crate) use process::{dump, exit, files, part, profiler, signal};
@@ -67,6 +72,7 @@ pub use endler_reports as reports;
 pub use endler_snapshot::{Bytes, InnerStatistics};
 pub use error::Error;
 pub use snapshot::{Snapshot, SnapshotInfo};
+pub use watch::watch;
 
 /// At each delivery of `signal`: writes the partition tables (text) and the
 /// snapshot file into `directory` and names them on standard error.

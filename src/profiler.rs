@@ -29,6 +29,8 @@ use crate::{Error, Snapshot, SnapshotInfo, files, signal};
 /// One who asked for a snapshot and waits.
 enum Request {
     File(PathBuf, Sender<Result<SnapshotInfo, Error>>),
+    /// A dump as a signal asks for it: the line that names it.
+    Dump(PathBuf, Sender<Result<String, Error>>),
     Open(Sender<Result<Snapshot, Error>>),
 }
 
@@ -216,6 +218,16 @@ pub(crate) fn snapshot() -> Result<Snapshot, Error> {
     ask(Request::Open)
 }
 
+/// Writes a dump into a directory; the line that names it, or says why there is none.
+pub(crate) fn dump_into(directory: &Path) -> String {
+    let done = ask(|answer| Request::Dump(directory.to_path_buf(), answer));
+    line_of(done, directory)
+}
+
+fn line_of(done: Result<String, Error>, directory: &Path) -> String {
+    done.unwrap_or_else(|why| format!("endler: no dump in {}: {why}", directory.display()))
+}
+
 /// The thread's life.
 fn serve(requests: &Receiver<Request>) {
     let _pause = endler_allocator::pause();
@@ -246,6 +258,9 @@ fn serve_request(request: Request) {
             files::sweep_beside(&path, std::process::id());
             let _ = answer.send(result.map(|done| SnapshotInfo::new(&path, &done)));
         }
+        Request::Dump(directory, answer) => {
+            let _ = answer.send(dump::into_directory(&directory));
+        }
         Request::Open(answer) => {
             let _ = answer.send(Snapshot::take(&|fd, write| -> Result<Done, Error> {
                 dump::freeze_and(Some(fd), dump::next_sequence(), write)
@@ -268,11 +283,7 @@ fn answer_signals() {
     directories.sort();
     directories.dedup();
     for directory in directories {
-        let line = match dump::into_directory(&directory) {
-            Ok(line) => line,
-            Err(why) => format!("endler: no dump in {}: {why}", directory.display()),
-        };
-        signal::tell(&line);
+        signal::tell(&line_of(dump::into_directory(&directory), &directory));
     }
     PENDING.fetch_and(!(signals & 1), Ordering::AcqRel);
     ANSWERED.fetch_add(1, Ordering::AcqRel);
