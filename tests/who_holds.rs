@@ -106,7 +106,7 @@ fn counts() {
     let mut assets: Vec<Arc<Asset>> = (0..SHARED).map(asset).collect();
     for (n, asset) in assets.iter().enumerate() {
         match n {
-            0..FORGOTTEN => std::mem::forget(asset.clone()),
+            n if n < FORGOTTEN => std::mem::forget(asset.clone()),
             ..10 => {}
             10..15 => std::mem::forget(Arc::downgrade(asset)),
             _ => {

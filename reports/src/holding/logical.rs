@@ -144,13 +144,16 @@ impl fmt::Display for LogicalLeak {
         };
         let count = last.count.saturating_sub(first.count);
         let size = last.size.saturating_sub(first.size);
+        // One vector that grows is no more blocks.
+        if count == 0 {
+            write!(f, "{} more in `{}`", bytes(size), self.name)?;
+        } else {
+            let (blocks, more) = (counted(count, "block"), bytes(size));
+            write!(f, "{blocks} of `{}` and {more} more", self.name)?;
+        }
         write!(
             f,
-            "{} of `{}` and {} more than at the first snapshot, held by `{}`, allocated in {}, \
-             oldest {}",
-            counted(count, "block"),
-            self.name,
-            bytes(size),
+            " than at the first snapshot, held by `{}`, allocated in {}, oldest {}",
             self.via,
             self.site,
             crate::partition::names::age(self.oldest)
