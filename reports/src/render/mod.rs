@@ -10,6 +10,7 @@ mod leaks;
 pub mod live;
 pub mod number;
 pub mod page;
+mod pattern;
 mod roots;
 pub mod series;
 pub mod slack;

@@ -1,0 +1,111 @@
+//! Heapy's reference pattern over blocks with types and roots with names.
+
+#![allow(missing_docs)]
+
+#[path = "support/references.rs"]
+mod references;
+mod support;
+
+use endler_reports::graph::PatternLimit;
+use endler_reports::holding::Holding;
+use endler_reports::partition::Heap;
+use endler_reports::render::page::{Page, text};
+use endler_snapshot::Image;
+
+/// Three orders, which a cache and a list hold.
+fn image() -> Image {
+    let mut image = support::image(
+        "
+        100 HashMap<u64, crawl::Order> @ crawl::run at crawl.rs:3
+        8 Box<crawl::Order> @ crawl::order at crawl.rs:9
+        8 Box<crawl::Order> @ crawl::order at crawl.rs:9
+        8 Box<crawl::Order> @ crawl::order at crawl.rs:9
+        50 Vec<crawl::Order> @ crawl::order at crawl.rs:12
+        ",
+    );
+    references::refer(
+        &mut image,
+        "
+        static crawl::CACHE > 0 static crawl::CACHE
+        0 > 1 static crawl::CACHE[*]
+        0 > 2 static crawl::CACHE[*]
+        0 > 3 static crawl::CACHE[*]
+        0 > 4 crawl::Cache.list
+        4 > 1 crawl::Cache.list[*]
+        4 > 2 crawl::Cache.list[*]
+        4 > 3 crawl::Cache.list[*]
+        ",
+    );
+    // Addresses of one length.
+    for (at, address) in (0u64..).zip(&mut image.blocks.addr) {
+        address.0 = 0x7fca_0000_0000 + at * 0x100;
+    }
+    image
+}
+
+#[track_caller]
+fn check(blocks: &[usize], limit: PatternLimit, expect: &str) {
+    let image = image();
+    let heap = Heap::new(&image);
+    let holding = Holding::new(heap).expect("references");
+    let set = heap.all().filter(|block| blocks.contains(&block));
+    let found = text(&holding.pattern(&set, limit), Page::All);
+    let expect: Vec<&str> = expect.lines().map(str::trim_start).skip(1).collect();
+    // A line's number is two characters wide.
+    let found: Vec<&str> = found.lines().map(str::trim_start).collect();
+    assert_eq!(found, expect[..found.len()], "{found:#?}");
+    assert!(expect[found.len()..].iter().all(|line| line.is_empty()));
+}
+
+#[test]
+fn it_reads_like_heapys() {
+    check(
+        &[1, 2, 3],
+        PatternLimit::default(),
+        "
+        Reference Pattern by <Type>.
+        0: _ --- [-] 3 Box<crawl::Order>: 0x7fca00000100, 0x7fca00000200...
+        1: a      [-] 1 HashMap<u64, crawl::Order>: 0x7fca00000000
+        2: aa ---- [R] 1 static crawl::CACHE
+        3: b      [-] 1 Vec<crawl::Order>: 0x7fca00000400
+        4: ba ---- [^ 1] 1 HashMap<u64, crawl::Order>: 0x7fca00000000
+        ",
+    );
+}
+
+#[test]
+fn a_set_of_several_types_and_the_limit_of_depth() {
+    let limit = PatternLimit {
+        depth: 1,
+        lines: 1000,
+    };
+    check(
+        &[1, 4],
+        limit,
+        "
+        Reference Pattern by <Type>.
+        0: _ --- [-] 2 <several types>: 0x7fca00000100, 0x7fca00000400
+        1: a      [+] 1 HashMap<u64, crawl::Order>: 0x7fca00000000
+        2: b ---- [+] 1 Vec<crawl::Order>: 0x7fca00000400
+        ",
+    );
+}
+
+#[test]
+fn nothing_has_no_pattern_and_rows_are_sets() {
+    check(&[], PatternLimit::default(), "\n<Nothing>\n");
+    let image = image();
+    let heap = Heap::new(&image);
+    let holding = Holding::new(heap).expect("references");
+    let orders = heap.all().filter(|block| (1..4).contains(&block));
+    let pattern = holding.pattern(&orders, PatternLimit::default());
+    let row = pattern.rows.iter().find(|row| row.path == "b").expect("b");
+    assert_eq!(holding.blocks_of(row).iter().collect::<Vec<_>>(), [4]);
+    let root = pattern
+        .rows
+        .iter()
+        .find(|row| row.path == "aa")
+        .expect("aa");
+    assert_eq!(holding.blocks_of(root).count(), 0);
+    assert!(!pattern.is_cut);
+}
