@@ -49,6 +49,7 @@ mod recorder {
     pub(crate) mod state;
     pub(crate) mod sync;
     pub(crate) mod threads;
+    pub(crate) mod time_page;
     pub(crate) mod totals;
     pub(crate) mod unwind;
     pub(crate) mod vdso;

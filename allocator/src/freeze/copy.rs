@@ -234,6 +234,7 @@ fn copied(
     let Some(shared) = SharedPage::map() else {
         return Attempt::Refused;
     };
+    RECORDER.start.check();
     let blocked = block_all_signals();
     let before = clock::nanos(libc::CLOCK_MONOTONIC);
     let held = || Nanos(clock::nanos(libc::CLOCK_MONOTONIC).saturating_sub(before));
