@@ -69,8 +69,8 @@ pub fn query<'a>(heap: Heap<'a>, text: &str) -> Result<Answer<'a>, QueryError> {
 /// that is not there.
 pub fn check(text: &str) -> Result<(), QueryError> {
     let expr = parse(text)?;
-    check_names(&expr, text, &|_| false)?;
-    check_expr(&expr, text)
+    check_expr(&expr, text)?;
+    check_names(&expr, text, &|_| false)
 }
 
 /// The same of a tree; variables may be anything.

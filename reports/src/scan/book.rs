@@ -96,7 +96,7 @@ impl<'a> Book<'a> {
     }
 
     /// The label of a via.
-    pub(crate) fn label(&mut self, via: &Via) -> super::program::Named {
+    pub(super) fn label(&mut self, via: &Via) -> super::program::Named {
         match via {
             Via::After(suffix) => super::program::Named::After(self.labels.id(suffix)),
             Via::Always(name) => super::program::Named::Always(self.labels.id(name)),
