@@ -141,7 +141,10 @@ fn the_worked_example_is_what_is_written() {
 fn without_tags(image: &mut Image) {
     assert!(!image.tags.is_empty() && image.figures.untold > 0);
     image.tags.clear();
-    image.threads.iter_mut().for_each(|thread| thread.tag = None);
+    image
+        .threads
+        .iter_mut()
+        .for_each(|thread| thread.tag = None);
     image.figures.untold = 0;
 }
 

@@ -75,13 +75,10 @@ pub(super) fn allowed() -> String {
     let relations: Vec<&str> = by::ALL.iter().map(|r| r.name).collect();
     format!(
         "{} by('type&age') where('age>=10s') more all top oldest count size \
-         retained dominators referrers referents paths",
+         retained dominators referrers referents paths outlived",
         relations.join(" ")
     )
 }
-
-/// Names of the design that are not built yet.
-const LATER: [&str; 1] = ["bytag"];
 
 struct Evaluator<'a, 't> {
     heap: Heap<'a>,
@@ -168,6 +165,7 @@ impl<'a> Evaluator<'a, '_> {
                 }),
                 "top" => top(set, by),
                 "oldest" => top(oldest(&set), by::ID.into()),
+                "outlived" => top(outlived(&set), by::TAG.into()),
                 "paths" => top(set, self.by(by::PATH.into(), &step.at)?),
                 "retained" | "dominos" => top(self.held(step, |h| h.retained(&set))?, by),
                 "dominators" => top(self.held(step, |h| h.dominators(&set))?, by),
@@ -252,11 +250,7 @@ impl<'a> Evaluator<'a, '_> {
 
     fn unknown(&self, name: &str, step: &Step) -> QueryError {
         let allowed = allowed();
-        let message = if LATER.contains(&name) {
-            format!("{name} is not there yet. There are {allowed}")
-        } else {
-            format!("there is no {name}; there are {allowed}")
-        };
+        let message = format!("there is no {name}; there are {allowed}");
         self.wrong(step.at.clone(), message)
     }
 }
@@ -280,6 +274,14 @@ fn range<'a>(set: &Set<'a>, by: &By, from: usize, to: usize) -> Set<'a> {
 fn oldest<'a>(set: &Set<'a>) -> Set<'a> {
     let oldest = set.oldest();
     set.filter(|block| oldest.is_some_and(|o| o.index() == block))
+}
+
+/// The blocks whose tag has ended.
+fn outlived<'a>(set: &Set<'a>) -> Set<'a> {
+    let states = (by::TAG_STATE.classify)(set.heap());
+    let mut classes = 0..u32::try_from(states.len()).unwrap_or(u32::MAX);
+    let ended = classes.find(|c| states.name(*c) == by::ENDED);
+    set.filter(|block| Some(states.of_block(block)) == ended)
 }
 
 /// Python's index: negative ones count from the end. Past the end if too small.

@@ -2,8 +2,8 @@
 
 use super::header::Id;
 use super::residency::Head;
-use super::tags::Head as TagHead;
 use super::tables::Numbers;
+use super::tags::Head as TagHead;
 use super::value::{Value, grow, put_column, take_column};
 use super::varint::{Bad, Plain};
 use super::writer::Writer;
