@@ -22,6 +22,7 @@
 //! * [`watch`](fn@watch) warns, dumps and calls when resident memory passes a bound.
 //! * [`trackref`] lists the live objects of types, and hands them back.
 //! * [`phase`] marks phases, whose ends can be compared.
+//! * [`tag`] and [`tagged`] say which part of the program allocates.
 //! * [`inner_statistics`] lets the inner allocator say what it keeps of the memory
 //!   that was freed, for `endler fragmentation`.
 //! * [`snapshot`] opens a snapshot in the process, for its own tests.
@@ -34,6 +35,9 @@
 mod error;
 pub mod inner;
 mod snapshot;
+mod tags;
+#[cfg(feature = "tracing")]
+pub mod tracing;
 pub mod trackref;
 pub mod watch;
 
@@ -72,6 +76,7 @@ pub use endler_reports as reports;
 pub use endler_snapshot::{Bytes, InnerStatistics};
 pub use error::Error;
 pub use snapshot::{Snapshot, SnapshotInfo};
+pub use tags::{TagGuard, Tagged, tag, tagged};
 pub use watch::watch;
 
 /// At each delivery of `signal`: writes the partition tables (text) and the

@@ -716,7 +716,7 @@ fn words_are_completed() {
     check("get_ol", 0, &["get_oldest"]);
     check("x", 0, &["x", "xylem"]);
     check("y - xy", 4, &["xylem"]);
-    check("x.byt", 2, &["bythread", "bytype"]);
+    check("x.byt", 2, &["bytag", "bytagstate", "bythread", "bytype"]);
     check("x.d", 2, &["diff", "dominators", "dominos"]);
     check("hpy.", 4, &["heap", "setref"]);
     check("hpy().h", 6, &["heap"]);

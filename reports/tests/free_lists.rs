@@ -8,6 +8,7 @@
 
 #![allow(missing_docs)]
 
+#[expect(dead_code, reason = "its records are made by hand here")]
 #[path = "truth/recorder.rs"]
 mod recorder;
 

@@ -9,6 +9,8 @@ mod support;
 use endler_reports::graph::PatternLimit;
 use endler_reports::holding::Holding;
 use endler_reports::partition::Heap;
+use endler_reports::query::query;
+use endler_reports::render::Columns;
 use endler_reports::render::page::{Page, text};
 use endler_snapshot::Image;
 
@@ -92,6 +94,21 @@ fn a_set_of_several_types_and_the_limit_of_depth() {
 }
 
 #[test]
+fn a_query_shows_it_and_its_lines_are_sets() {
+    let image = image();
+    let ask = |text: &str| {
+        let answer = query(Heap::new(&image), text);
+        answer.map_or_else(|e| e.message, |a| a.text(Columns::Heapy))
+    };
+    assert!(ask("bytype[-1].rp").contains("[R] 1 static crawl::CACHE"));
+    assert!(ask("bytype[-1].rp[3]").contains("Vec<crawl::Order>"));
+    assert!(ask("bytype[-1].rp.b.bysite").contains("crawl.rs:12"));
+    assert_eq!(ask("bytype[-1].rp[2].count"), "0", "a root is no block");
+    assert!(ask("bytype[-1].rp.c").starts_with("of a reference pattern there are"));
+    assert!(ask("bytype[-1].rp[5]").starts_with("of a reference pattern there are"));
+}
+
+#[test]
 fn nothing_has_no_pattern_and_rows_are_sets() {
     check(&[], PatternLimit::default(), "\n<Nothing>\n");
     let image = image();
@@ -100,12 +117,12 @@ fn nothing_has_no_pattern_and_rows_are_sets() {
     let orders = heap.all().filter(|block| (1..4).contains(&block));
     let pattern = holding.pattern(&orders, PatternLimit::default());
     let row = pattern.rows.iter().find(|row| row.path == "b").expect("b");
-    assert_eq!(holding.blocks_of(row).iter().collect::<Vec<_>>(), [4]);
+    assert_eq!(pattern.blocks_of(heap, row).iter().collect::<Vec<_>>(), [4]);
     let root = pattern
         .rows
         .iter()
         .find(|row| row.path == "aa")
         .expect("aa");
-    assert_eq!(holding.blocks_of(root).count(), 0);
+    assert_eq!(pattern.blocks_of(heap, root).count(), 0);
     assert!(!pattern.is_cut);
 }

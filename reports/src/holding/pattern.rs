@@ -3,7 +3,7 @@
 
 use super::Holding;
 use crate::graph::{self, Mark, NodeId, NodeSet, PatternLimit};
-use crate::partition::{Classes, Set, by};
+use crate::partition::{Classes, Heap, Set, by};
 use endler_snapshot::{Addr, Bytes};
 use std::collections::BTreeMap;
 
@@ -39,6 +39,14 @@ pub struct ReferencePattern {
     pub rows: Vec<PatternRow>,
     /// Whether lines are missing because of the limit.
     pub is_cut: bool,
+}
+
+impl ReferencePattern {
+    /// The blocks of a row of it, for views of them; `heap` is the one that it is of.
+    #[must_use]
+    pub fn blocks_of<'a>(&self, heap: Heap<'a>, row: &PatternRow) -> Set<'a> {
+        Set::from_sorted(heap, row.blocks.clone())
+    }
 }
 
 impl<'a> Holding<'a> {
@@ -88,12 +96,6 @@ impl<'a> Holding<'a> {
             rows,
             is_cut: found.is_cut,
         }
-    }
-
-    /// The blocks of a row, for views of them.
-    #[must_use]
-    pub fn blocks_of(&self, row: &PatternRow) -> Set<'a> {
-        Set::from_sorted(self.heap, row.blocks.clone())
     }
 
     fn address(&self, node: NodeId) -> Option<Addr> {

@@ -121,7 +121,7 @@ pub(crate) fn function_of(name: &str) -> Option<&'static Function> {
 }
 
 /// Steps on a set that are not relations.
-pub(crate) const STEPS: [&str; 12] = [
+pub(crate) const STEPS: [&str; 14] = [
     "more",
     "all",
     "top",
@@ -134,6 +134,8 @@ pub(crate) const STEPS: [&str; 12] = [
     "referrers",
     "referents",
     "paths",
+    "rp",
+    "outlived",
 ];
 
 /// Steps that take something in brackets.

@@ -177,6 +177,14 @@ impl<'a> Coverage<'a> {
                 counted(figures.lost, "allocation")
             )?;
         }
+        if figures.untold > 0 {
+            writeln!(
+                f,
+                "Tags: {} could not be told, since there are too many tags or nested scopes; \
+                 blocks of those count to (later tags), to the tag around them, or to none.",
+                counted(figures.untold, "scope")
+            )?;
+        }
         if self.without_stack.count > 0 {
             writeln!(
                 f,
