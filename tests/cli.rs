@@ -7,7 +7,7 @@ mod support;
 
 use endler_snapshot::{Image, format};
 use std::io::Read as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 const BEFORE: &str = "
@@ -141,6 +141,71 @@ Partition of a set of 1 object. Total size = 100 bytes.
      0      1 100      100 100       100 100 crawl::fetch at examples/crawl.rs:10
 "
     );
+}
+
+/// A command that reads these lines.
+fn with_lines(name: &str, lines: &str, args: &[&str], snapshot: &Path) -> Output {
+    let script = snapshot.with_extension(name);
+    std::fs::write(&script, lines).expect("a script can be written");
+    let input = std::fs::File::open(script).expect("just written");
+    let mut command = endler();
+    command.args(args).arg(snapshot).stdin(input);
+    command.output().expect("endler runs")
+}
+
+#[test]
+fn lines_from_standard_input_share_their_variables() {
+    let path = file("lines", &images::image(BEFORE));
+    let lines = "x = hpy.heap()\n\n# a note\nx[0].bysite\n_.count\nx.count";
+    let out = done(with_lines("script", lines, &["query"], &path));
+    assert_eq!(
+        out,
+        "\
+Partition of a set of 1 object. Total size = 100 bytes.
+ Index  Count   %     Size   % Cumulative  % Site
+     0      1 100      100 100       100 100 crawl::fetch at examples/crawl.rs:10
+1
+2
+"
+    );
+    let out = with_lines("wrong", "x\nbytype.count\nphase('a')", &["query"], &path);
+    assert_eq!(String::from_utf8_lossy(&out.stdout), "2\n");
+    let errors = String::from_utf8_lossy(&out.stderr).into_owned();
+    for expect in [
+        "x\n^\nthere is no x; there are",
+        "only a live process does that",
+        "endler: 2 lines could not be answered\n",
+    ] {
+        assert!(errors.contains(expect), "{errors}");
+    }
+    assert_eq!(out.status.code(), Some(2));
+    fails(endler().args(["query", "-"]), 2, "give an expression");
+    fails(
+        endler().arg("query").arg(&path).arg("--json"),
+        2,
+        "--json takes an expression",
+    );
+}
+
+#[test]
+fn a_query_may_be_a_function() {
+    let path = file("functions", &images::image(BEFORE));
+    let ask = |expression: &str| {
+        let mut command = endler();
+        command.arg("query").arg(&path).arg(expression);
+        done(command.output().expect("endler runs"))
+    };
+    assert!(ask("prefs()").starts_with("Live References\n\n"));
+    assert_eq!(ask("heap()"), ask("heap"));
+    let oldest = ask("oldest('*')");
+    assert!(oldest.contains("a snapshot holds no contents; ask on the live process"));
+    assert!(oldest.contains("\n\nAllocated in\n  crawl::"), "{oldest}");
+    let mut command = endler();
+    command.args(["query", "--json"]).arg(&path).arg("prefs()");
+    let json: serde_json::Value =
+        serde_json::from_str(&done(command.output().expect("endler runs"))).expect("JSON");
+    let text = json["query"][0]["text"].as_str().expect("a text");
+    assert_eq!(format!("{text}\n"), ask("prefs()"));
 }
 
 #[test]

@@ -299,3 +299,35 @@ fn one_table_shows_what_is_tracked_and_what_is_on_the_heap() {
     assert!(names.is_sorted());
     drop((requests, plain));
 }
+
+#[test]
+fn a_session_finds_tracked_objects_by_name() {
+    use endler::reports::console::{HeapAlone, Session, parse};
+    let _alone = alone();
+    let requests: Vec<_> = (0..3).map(request).collect();
+    let Ok(snapshot) = endler::snapshot() else {
+        println!("not run: nothing is recorded here");
+        return;
+    };
+    let mut session = Session::new();
+    session.add_heap(snapshot.image(), None);
+    let mut ask = |line: &str| {
+        let line = parse(line).expect("well formed");
+        session.run(&line, &HeapAlone).map_err(|e| e.to_string())
+    };
+    for name in ["Request", "trackref::Request", "*::Request"] {
+        let line = format!("iter_all('{name}').count");
+        assert_eq!(ask(&line), Ok("3".to_owned()));
+    }
+    let oldest = ask("get_oldest('Request')").expect("one is alive");
+    // Its block begins with the two counts; what lies between is the registry's.
+    let (_, rest) = oldest.split_once(" at 0x").expect("an address");
+    let (digits, _) = rest.split_once(',').expect("a size behind it");
+    let block = usize::from_str_radix(digits, 16).expect("a number");
+    let value = std::ptr::from_ref(&*requests[0]).addr();
+    assert!(
+        (16..=32).contains(&(value - block)),
+        "{oldest}, not {value:#x}"
+    );
+    assert!(ask("get_oldest('Requst')").is_err_and(|e| e.contains("there are trackref::Request")));
+}

@@ -127,8 +127,10 @@ pub(crate) struct Query {
     pub(crate) snapshot: PathBuf,
     /// Such as bytype[0].byvia, bytype[0].byvia[0].bysite,
     /// bytype[0].retained, bytype[0].paths, bytype[0:3].byage.all, byid.more,
-    /// bytype[0] & bythread[1], by('type&age'), where('age>=10s').bysite
-    pub(crate) expression: String,
+    /// bytype[0] & bythread[1], by('type&age'), where('age>=10s').bysite, prefs(),
+    /// oldest('crawl::Page'). Without one, lines are read from standard input:
+    /// x = heap(), x[0].byvia, _.more, help
+    pub(crate) expression: Option<String>,
     /// Count the blocks of containers to what owns them
     #[arg(long, value_name = "HOW")]
     pub(crate) fold: Option<Fold>,

@@ -7,6 +7,7 @@ mod args;
 mod held;
 mod input;
 mod kept;
+mod lines;
 mod run;
 
 use clap::Parser as _;

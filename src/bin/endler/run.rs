@@ -5,6 +5,7 @@ use crate::args::{Args, Command, Diff, Export, Fold, Fragmentation, Query, Repor
 use crate::held;
 use crate::input::image;
 use crate::kept;
+use crate::lines;
 use endler_reports::diff::{diff, growth};
 use endler_reports::fragmentation::{account, verdict};
 use endler_reports::graph::{Dominators, Follow, Retained, Threads};
@@ -81,7 +82,7 @@ fn report(args: &Report, out: &mut dyn Write) -> Result<(), Failure> {
 }
 
 /// The image as the command line wants it counted.
-fn folded(image: Image, fold: Option<Fold>) -> Result<Image, Failure> {
+pub(crate) fn folded(image: Image, fold: Option<Fold>) -> Result<Image, Failure> {
     match fold {
         None => Ok(image),
         Some(Fold::Owners) if image.references.is_none() => {
@@ -257,11 +258,14 @@ fn images(paths: &[PathBuf], symbols: &Symbols) -> Result<Vec<Image>, Failure> {
 }
 
 fn ask(args: &Query, out: &mut dyn Write) -> Result<(), Failure> {
+    let Some(expression) = &args.expression else {
+        return lines::lines(args, out);
+    };
     let usage = |e: QueryError| Failure::Usage(format!("this query cannot be answered\n{e}"));
     // What is written wrong need not wait for a file to be read.
-    endler_reports::query::check(&args.expression).map_err(usage)?;
+    endler_reports::query::check(expression).map_err(usage)?;
     let image = folded(image(&args.snapshot, &args.symbols)?, args.fold)?;
-    let answer = query(Heap::new(&image), &args.expression).map_err(usage)?;
+    let answer = query(Heap::new(&image), expression).map_err(usage)?;
     if args.json {
         return Ok(json::query(out, &given(&args.snapshot), &answer)?);
     }
