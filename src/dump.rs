@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use endler_allocator::freeze::{self, Cost, Frozen, Options};
+use endler_allocator::freeze::{self, Cost, Frozen, Keep, Options};
 use endler_reports::resolve::{self, MainBinary};
 use endler_reports::scan::{self, ThreadSpan};
 use endler_snapshot::{Cut, Image, format};
@@ -48,7 +48,7 @@ pub(crate) fn freeze_and(
     let started = Instant::now();
     let options = Options {
         sequence,
-        keep,
+        keep: keep.map_or_else(Keep::default, |fd| Keep::these(&[fd])),
         inner: crate::inner::asked(),
         ..Options::default()
     };
