@@ -7,6 +7,7 @@
 //! * [`diff`]: what changed between snapshots, and the sentence on what grew.
 //! * [`fragmentation`]: where the resident memory lies, and who keeps it.
 //! * [`json`]: the same views as JSON; `export`: heaps in the formats of other tools.
+//! * [`console`]: a session of lines on a live process, or on a file; [`values`]: what lies in its blocks.
 //! * [`query`]: views by a text such as `bytype[0].bysite`; [`filter`]: `--where`.
 //! * [`totals`]: what was allocated since the start.
 //! * [`tables`](tables()): the text file that a signal writes.
@@ -16,6 +17,7 @@
 
 #![warn(missing_docs)]
 
+pub mod console;
 pub mod diff;
 mod error;
 #[cfg(feature = "json")]
@@ -44,3 +46,4 @@ pub use load::{load, load_from};
 pub use tables::{tables, write_tables};
 pub mod resolve;
 pub mod scan;
+pub mod values;
