@@ -104,7 +104,7 @@ impl fmt::Display for LiveRefs {
 }
 
 /// Whether a glob of `*` and `?` matches a whole name.
-fn matches(glob: &str, name: &str) -> bool {
+pub(super) fn matches(glob: &str, name: &str) -> bool {
     let (glob, name): (Vec<char>, Vec<char>) = (glob.chars().collect(), name.chars().collect());
     // Where the last `*` stands, and how much of the name it has taken.
     let (mut at, mut of, mut star) = (0, 0, None);

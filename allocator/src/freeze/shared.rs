@@ -60,6 +60,9 @@ impl Shared {
 /// A shared mapping that ends with the value.
 pub(super) struct SharedPage(*mut Shared);
 
+// SAFETY: the page is the value's own, whatever thread has it, and `Shared` is `Sync`.
+unsafe impl Send for SharedPage {}
+
 impl SharedPage {
     pub(super) fn map() -> Option<Self> {
         let (prot, flags) = (

@@ -5,6 +5,7 @@ use crate::args::{Args, Command, Diff, Export, Fold, Fragmentation, Query, Repor
 use crate::held;
 use crate::input::image;
 use crate::kept;
+use crate::live;
 use endler_reports::diff::{diff, growth};
 use endler_reports::fragmentation::{account, verdict};
 use endler_reports::graph::{Dominators, Follow, Retained, Threads};
@@ -36,6 +37,8 @@ pub(crate) fn run(args: &Args, out: &mut dyn Write) -> Result<(), Failure> {
         Command::Roots(args) => kept::roots(args, out),
         Command::Slack(args) => kept::slack(args, out),
         Command::Export(args) => export(args, out),
+        Command::Attach(args) => live::attach(args, out),
+        Command::Dump(args) => live::dump(args, out),
     }
 }
 
