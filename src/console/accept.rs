@@ -15,12 +15,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use super::Options;
 use super::connection::{Client, Stream, What};
 use super::directory::Socket;
 use super::session::Session;
 use super::system::{self, READ, wait};
 use super::telnet::{self, Password, Port};
+use crate::console::Options;
 use crate::{Error, signal};
 
 /// Connections at a time.

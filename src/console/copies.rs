@@ -17,10 +17,10 @@ use std::sync::mpsc::Receiver;
 
 use endler_allocator::freeze::{Keep, Running};
 
-use super::Options;
 use super::answer::{Answers, Part};
-use super::frames::{Frames, NoFrame, OWN, Request, Saved, Told};
+use super::frames::{Frames, NoFrame, OWN, Saved, Told};
 use super::system;
+use crate::console::Options;
 use crate::stay::{Level, Stay};
 use crate::{Error, profiler};
 

@@ -17,12 +17,12 @@ use std::time::{Duration, Instant};
 use endler_allocator::freeze;
 use endler_reports::console::{HostCall, Needs, Statement, parse};
 
-use super::Options;
 use super::connection::{Client, Gone, What};
 use super::copies::{Begun, Copy, Ended, HEAPS, Kept};
 use super::frames::{Request, Told};
 use super::lines::{Event, LONGEST};
 use super::system::{READ, WRITE, wait};
+use crate::console::Options;
 use crate::stay::Level;
 use crate::{Error, profiler};
 

@@ -150,13 +150,6 @@ pub(super) struct Made {
 }
 
 impl Made {
-    pub(super) fn stages(&self) -> Stages<'_> {
-        Stages {
-            now: &self.shared.get().stage,
-            started: STARTED,
-        }
-    }
-
     /// What its end tells, where the page does not say that all is done.
     pub(super) fn failure(&self, status: Status, deadline: Duration) -> Error {
         let page = self.shared.get();
