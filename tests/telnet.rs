@@ -1,0 +1,230 @@
+//! The console through a real `telnet`, which has a terminal of its own, as a user's has:
+//! the password, what is echoed, tables, Ctrl-C, and what a wrong password gets.
+
+mod process;
+
+use std::fs::File;
+use std::io::{BufReader, Read, Write};
+use std::net::TcpStream;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use endler::console::{Options, serve};
+use endler::trackref::Tracked;
+
+use process::*;
+
+#[global_allocator]
+static HEAP: endler::Heap = endler::Heap::system();
+
+#[derive(Debug)]
+#[allow(dead_code, reason = "read through the console alone")]
+struct Spider {
+    name: String,
+}
+
+/// The process: serves until its input ends.
+fn program() {
+    let console = serve(Options::new().telnet()).expect("a console");
+    let spider = Tracked::new(Spider {
+        name: "books".into(),
+    });
+    println!("port {}", console.port().expect("a port"));
+    let _ = std::io::stdin().lines().next();
+    drop(spider);
+}
+
+/// A process that serves; ends with the value.
+struct Host {
+    child: Child,
+    port: u16,
+    password: String,
+    _runtime: Folder,
+}
+
+impl Host {
+    fn new(test: &str) -> Self {
+        let runtime = Folder::new(&format!("telnet-{test:.20}"));
+        let mut command = again(test, "program");
+        command
+            .env("XDG_RUNTIME_DIR", runtime.path())
+            .stdin(Stdio::piped());
+        let mut child = start(&mut command);
+        let mut errors = BufReader::new(child.stderr.take().expect("piped"));
+        let line = line_with(&mut errors, "password ");
+        let password = line.rsplit("password ").next().expect("one").trim().to_owned();
+        assert!(password.len() >= 32, "{line}");
+        let mut out = BufReader::new(child.stdout.take().expect("piped"));
+        let said = line_with(&mut out, "port ");
+        let port = said.rsplit("port ").next().expect("one").trim();
+        assert!(line.contains(&format!("telnet localhost {port},")), "{line}");
+        Host {
+            port: port.parse().expect("a number"),
+            child,
+            password,
+            _runtime: runtime,
+        }
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// `telnet` on a terminal of its own.
+struct Telnet {
+    child: Child,
+    terminal: File,
+    /// All that stood on the terminal.
+    screen: String,
+}
+
+impl Telnet {
+    fn to(host: &Host) -> Self {
+        let (mut ours, mut theirs) = (-1, -1);
+        let none = std::ptr::null_mut();
+        // SAFETY: writes two descriptors; the rest is null, which it may be.
+        let made = unsafe {
+            libc::openpty(&raw mut ours, &raw mut theirs, none, none.cast(), none.cast())
+        };
+        assert_eq!(made, 0, "no terminal");
+        // SAFETY: just made, and nobody else's.
+        let (ours, theirs) = unsafe { (File::from_raw_fd(ours), OwnedFd::from_raw_fd(theirs)) };
+        let other = || Stdio::from(theirs.try_clone().expect("clones"));
+        let child = Command::new("telnet")
+            .args(["localhost", &host.port.to_string()])
+            .env("TERM", "dumb")
+            .stdin(other())
+            .stdout(other())
+            .stderr(other())
+            .spawn()
+            .expect("telnet is installed");
+        // SAFETY: sets flags of our own end.
+        let set = unsafe { libc::fcntl(ours.as_raw_fd(), libc::F_SETFL, libc::O_NONBLOCK) };
+        assert_eq!(set, 0);
+        Telnet {
+            child,
+            terminal: ours,
+            screen: String::new(),
+        }
+    }
+
+    fn read(&mut self) {
+        let mut bytes = [0; 4096];
+        while let Ok(len @ 1..) = self.terminal.read(&mut bytes) {
+            self.screen += &String::from_utf8_lossy(&bytes[..len]);
+        }
+    }
+
+    /// Waits until `mark` stands behind the first `from` bytes of the screen.
+    fn sees(&mut self, from: usize, mark: &str) {
+        let until = Instant::now() + Duration::from_secs(60);
+        while !self.screen[from..].contains(mark) {
+            assert!(Instant::now() < until, "no `{mark}`: {}", self.screen);
+            self.read();
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Types a line, and gives what stands there up to the next prompt.
+    fn ask(&mut self, line: &str) -> String {
+        let from = self.screen.len();
+        self.types(&format!("{line}\r"));
+        self.sees(from, ">>> ");
+        self.screen[from..].to_owned()
+    }
+
+    fn types(&mut self, text: &str) {
+        self.terminal.write_all(text.as_bytes()).expect("typed");
+    }
+
+    fn ended(&mut self) {
+        let child = &mut self.child;
+        wait_for("telnet's end", || child.try_wait().expect("waits"));
+        self.read();
+    }
+}
+
+impl Drop for Telnet {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+#[ignore = "needs telnet: tests/telnet.sh"]
+fn a_session_as_a_user_has_it() {
+    if role().is_some() {
+        return program();
+    }
+    let host = Host::new("a_session_as_a_user_has_it");
+    let mut telnet = Telnet::to(&host);
+    telnet.sees(0, "Password: ");
+    let password = host.password.clone();
+    telnet.types(&format!("{password}\r"));
+    telnet.sees(0, ">>> ");
+    assert!(!telnet.screen.contains(&password), "it is shown: {}", telnet.screen);
+    let table = telnet.ask("prefs()");
+    assert!(table.contains("Live References\r\n"), "{table:?}");
+    let row = table.lines().find(|line| line.contains("Spider"));
+    assert!(row.is_some_and(|row| row.contains(" 1 ")), "{table}");
+    let name = telnet.ask("get_oldest('Spider').name");
+    assert!(name.contains("books"), "{name}");
+    let heap = telnet.ask("hpy.heap()");
+    assert!(heap.contains("Partition of a set of"), "{heap}");
+
+    // Ctrl-C ends the query and not the session.
+    let copy = wait_for("a copy", || child_of(host.child.id()));
+    telnet.types("hpy.heap()\r");
+    let other = || child_of(host.child.id()).filter(|pid| *pid != copy);
+    let next = wait_for("another copy", other);
+    signal(next, libc::SIGSTOP);
+    let from = telnet.screen.len();
+    telnet.types("\x03");
+    telnet.sees(from, ">>> ");
+    let said = &telnet.screen[from..];
+    // It may have answered just before it was stopped.
+    assert!(said.contains("interrupted") || said.contains("Partition"), "{said}");
+    assert!(telnet.ask("help").contains("heap"));
+    drop(telnet);
+    let pid = host.child.id();
+    wait_for("the copy's end", || child_of(pid).is_none().then_some(()));
+}
+
+#[test]
+#[ignore = "needs telnet: tests/telnet.sh"]
+fn three_wrong_passwords_end_the_connection() {
+    if role().is_some() {
+        return program();
+    }
+    let host = Host::new("three_wrong_passwords_end_the_connection");
+    let mut telnet = Telnet::to(&host);
+    for wrong in ["", &host.password[1..], &"x".repeat(100_000)[..]] {
+        let from = telnet.screen.len();
+        telnet.sees(from.saturating_sub(10), "Password: ");
+        // A terminal takes no line of more than 4096 bytes.
+        telnet.types(&format!("{:.4000}\r", wrong));
+        telnet.sees(from, "Wrong.");
+    }
+    telnet.ended();
+    assert!(!telnet.screen.contains(">>> "), "{}", telnet.screen);
+    assert_eq!(child_of(host.child.id()), None);
+
+    // Without telnet: a query instead of a password is a wrong one.
+    let mut plain = TcpStream::connect(("127.0.0.1", host.port)).expect("connects");
+    plain.write_all(b"prefs()\nhelp\nhpy.heap()\n").expect("writes");
+    let mut all = Vec::new();
+    plain.read_to_end(&mut all).expect("the end");
+    let all = String::from_utf8_lossy(&all);
+    assert_eq!(all.matches("Wrong.").count(), 3, "{all}");
+    assert!(!all.contains(">>> "), "{all}");
+    // From another address of this machine nobody connects.
+    let elsewhere = std::net::SocketAddr::from(([127, 0, 0, 2], host.port));
+    let refused = TcpStream::connect_timeout(&elsewhere, Duration::from_secs(5));
+    assert!(refused.is_err(), "it listens elsewhere too");
+}
