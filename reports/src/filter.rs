@@ -169,6 +169,12 @@ impl Filter {
     }
 }
 
+/// Whether a glob matches a whole name: `*` is any text, `?` one character.
+#[must_use]
+pub fn glob(glob: &str, name: &str) -> bool {
+    matches(&glob.chars().collect::<Vec<_>>(), name)
+}
+
 /// Whether a glob of `*` and `?` matches a whole name; blanks around the name
 /// do not count.
 fn matches(glob: &[char], name: &str) -> bool {

@@ -10,12 +10,19 @@ mod subtract;
 pub use growth::{Growth, GrowthRow, TypeOwner, growth, growth_rows};
 pub use subtract::{Diff, DiffRow, Point, subtract};
 
-use crate::partition::{By, Heap, Partition};
+use crate::partition::{By, Heap, Partition, Set};
 
 /// Compares two or more heaps, in the order of time, by a relation. O(blocks).
 #[must_use]
 pub fn diff(heaps: &[Heap<'_>], by: &By) -> Diff {
-    let partitions: Vec<Partition<'_>> = heaps.iter().map(|heap| heap.all().by(by)).collect();
+    let all: Vec<Set<'_>> = heaps.iter().map(|heap| heap.all()).collect();
+    diff_sets(&all.iter().collect::<Vec<_>>(), by)
+}
+
+/// The same of sets, of one heap or of several.
+#[must_use]
+pub fn diff_sets(sets: &[&Set<'_>], by: &By) -> Diff {
+    let partitions: Vec<Partition<'_>> = sets.iter().map(|set| set.by(by)).collect();
     let points: Vec<Vec<(String, Point)>> = partitions.iter().map(rows).collect();
     Diff {
         by: by.clone(),

@@ -5,8 +5,8 @@ use super::report::view;
 use crate::query::Answer;
 use std::io::{self, Write};
 
-/// The whole object. `snapshot` is the path as it was given. A number is the
-/// one row of its answer.
+/// The whole object. `snapshot` is the path as it was given. A number or a
+/// text is the one row of its answer.
 pub fn query(out: &mut dyn Write, snapshot: &str, answer: &Answer<'_>) -> io::Result<()> {
     let mut object = Object::new(out)?;
     object.field("snapshot", snapshot)?;
@@ -18,6 +18,11 @@ pub fn query(out: &mut dyn Write, snapshot: &str, answer: &Answer<'_>) -> io::Re
         Answer::Number(number) => {
             object.rows("query", [number], |out, number| {
                 out.field("value", *number).map(|_| ())
+            })?;
+        }
+        Answer::Text(text) => {
+            object.rows("query", [text], |out, text| {
+                out.text("text", text).map(|_| ())
             })?;
         }
     }

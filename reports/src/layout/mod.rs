@@ -74,6 +74,8 @@ pub(crate) struct Variant {
 pub(crate) enum Shape {
     /// Nothing that points anywhere.
     Scalar,
+    /// A number whose values have names: an enum without fields.
+    Choice(Vec<(u64, Box<str>)>),
     Pointer {
         to: TypeIx,
         way: Way,

@@ -119,7 +119,7 @@ impl Layouts<'_> {
         for _ in 0..MAX_DEPTH {
             let data = self.data(at.1);
             match &data.shape {
-                Shape::Scalar => return Some((at.0, data.size?)),
+                Shape::Scalar | Shape::Choice(_) => return Some((at.0, data.size?)),
                 Shape::Struct(fields) => {
                     let next = fields
                         .iter()

@@ -45,6 +45,7 @@ struct Children {
     /// Something there could not be read.
     damaged: bool,
     count: Option<u64>,
+    choices: Vec<(u64, Box<str>)>,
 }
 
 struct RawField {
@@ -73,7 +74,8 @@ impl Layouts<'_> {
             Shape::Unknown
         } else {
             match tag {
-                gimli::DW_TAG_base_type | gimli::DW_TAG_enumeration_type => Shape::Scalar,
+                gimli::DW_TAG_base_type => Shape::Scalar,
+                gimli::DW_TAG_enumeration_type => Shape::Choice(children.choices),
                 gimli::DW_TAG_pointer_type => self.pointer(file, of, &name),
                 gimli::DW_TAG_array_type => match (of, children.count) {
                     (Some(of), Some(count)) => Shape::Array {
@@ -226,6 +228,14 @@ impl Layouts<'_> {
                             .and_then(|u| u.checked_add(1))
                     });
                 }
+                gimli::DW_TAG_enumerator if depth == 1 => {
+                    let value = die.attr_value(gimli::DW_AT_const_value);
+                    let number = value.and_then(|v| {
+                        v.udata_value()
+                            .or_else(|| v.sdata_value().map(i64::cast_unsigned))
+                    });
+                    out.choices.extend(number.map(|n| (n, text(&die))));
+                }
                 gimli::DW_TAG_variant_part if depth == 1 => {
                     out.has_parts = true;
                     if let Some(AttributeValue::UnitRef(at)) = die.attr_value(gimli::DW_AT_discr) {
@@ -299,6 +309,7 @@ impl Layouts<'_> {
             (Shape::Pointer { .. }, Shape::Pointer { .. }) => true,
             (Shape::Array { count: a, .. }, Shape::Array { count: b, .. }) => a == b,
             (Shape::Scalar, Shape::Scalar) => true,
+            (Shape::Choice(a), Shape::Choice(b)) => a == b,
             _ => false,
         }
     }

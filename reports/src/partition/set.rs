@@ -42,6 +42,11 @@ impl<'a> Set<'a> {
         Set::new(heap, Ids::Some(ids.into()))
     }
 
+    /// Whether it is the whole heap, without a list.
+    pub(crate) fn is_whole(&self) -> bool {
+        matches!(self.ids, Ids::All)
+    }
+
     /// The heap that the blocks lie in.
     #[must_use]
     pub fn heap(&self) -> Heap<'a> {

@@ -16,7 +16,7 @@ pub struct QueryError {
 
 impl QueryError {
     /// From a range of bytes.
-    pub(super) fn new(
+    pub(crate) fn new(
         text: &str,
         range: std::ops::Range<usize>,
         message: impl Into<String>,

@@ -1,14 +1,19 @@
 //! A tree's value.
 
+use std::cell::RefCell;
+use std::ops::Range;
+use std::rc::Rc;
+
+use endler_snapshot::{Image, Serial};
+
 use super::QueryError;
 use super::parser::{Expr, ExprKind, Step, StepKind, parse};
-use crate::filter::Filter;
-use crate::holding::Holding;
+use super::scope::{Known, Scope, Value, View, same_heap};
+use super::words;
+use crate::console::{HeapAlone, Outside};
 use crate::partition::{By, Heap, Set, by};
-use crate::render::page::{Page, next};
+use crate::render::page::Page;
 use crate::render::{Columns, view};
-use endler_snapshot::Image;
-use std::cell::OnceCell;
 
 /// What a query answers.
 #[derive(Clone, Debug)]
@@ -24,6 +29,8 @@ pub enum Answer<'a> {
     },
     /// `.count` or `.size`.
     Number(u64),
+    /// What is no set of blocks: `prefs()`.
+    Text(String),
 }
 
 impl Answer<'_> {
@@ -33,6 +40,7 @@ impl Answer<'_> {
         match self {
             Answer::View { set, by, page } => view::set(set, by, columns, *page).0,
             Answer::Number(number) => number.to_string(),
+            Answer::Text(text) => text.clone(),
         }
     }
 }
@@ -48,26 +56,54 @@ impl Answer<'_> {
 /// ```
 pub fn query<'a>(heap: Heap<'a>, text: &str) -> Result<Answer<'a>, QueryError> {
     let expr = parse(text)?;
-    let evaluator = Evaluator {
-        heap,
-        text,
-        rows: Rows::Existing,
-        holding: OnceCell::new(),
-    };
-    evaluator.expr(&expr)
+    let scope = Scope::of(heap.image());
+    let evaluator = Evaluator::new(&scope, &HeapAlone, text, Mode::Answer);
+    match evaluator.expr(&expr)? {
+        Value::View(View { set, by, page }) => Ok(Answer::View { set, by, page }),
+        Value::Number(number) => Ok(Answer::Number(number)),
+        other => Ok(Answer::Text(evaluator.text(&other, expr.at)?)),
+    }
 }
 
 /// Finds what is wrong with a query whatever the heap: everything but a row
 /// that is not there.
 pub fn check(text: &str) -> Result<(), QueryError> {
+    let expr = parse(text)?;
+    check_names(&expr, text, &|_| false)?;
+    check_expr(&expr, text)
+}
+
+/// The same of a tree; variables may be anything.
+pub(crate) fn check_expr(expr: &Expr, text: &str) -> Result<(), QueryError> {
     let image = Image::default();
-    let evaluator = Evaluator {
-        heap: Heap::new(&image),
-        text,
-        rows: Rows::Any,
-        holding: OnceCell::new(),
+    let scope = Scope::of(&image);
+    let evaluator = Evaluator::new(&scope, &HeapAlone, text, Mode::Check);
+    evaluator.expr(expr).map(|_| ())
+}
+
+/// Finds a name at the beginning of an expression that means nothing.
+pub(crate) fn check_names(
+    expr: &Expr,
+    text: &str,
+    is_variable: &dyn Fn(&str) -> bool,
+) -> Result<(), QueryError> {
+    let mut unknown = None;
+    expr.words(&mut |word, at| {
+        if unknown.is_none() && !words::is_word(word) && !is_variable(word) {
+            unknown = Some(unknown_name(word, at.clone(), text));
+        }
+    });
+    unknown.map_or(Ok(()), Err)
+}
+
+fn unknown_name(name: &str, at: Range<usize>, text: &str) -> QueryError {
+    let allowed = allowed();
+    let message = if LATER.contains(&name) {
+        format!("{name} is not there yet. There are {allowed}")
+    } else {
+        format!("there is no {name}; there are {allowed}")
     };
-    evaluator.expr(&parse(text)?).map(|_| ())
+    QueryError::new(text, at, message)
 }
 
 /// Names that a query may use, for messages.
@@ -83,220 +119,212 @@ pub(super) fn allowed() -> String {
 /// Names of the design that are not built yet.
 const LATER: [&str; 1] = ["bytag"];
 
-struct Evaluator<'a, 't> {
-    heap: Heap<'a>,
-    text: &'t str,
-    rows: Rows,
-    /// The reference graph, once a step asked for it.
-    holding: OnceCell<Option<Holding<'a>>>,
-}
-
-/// Which row numbers are right.
+/// What is asked of the evaluator.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Rows {
-    Existing,
-    Any,
+pub(crate) enum Mode {
+    Answer,
+    /// Only whether a line is well formed: rows and objects are not looked at.
+    Check,
 }
 
-impl<'a> Evaluator<'a, '_> {
-    fn wrong(&self, at: std::ops::Range<usize>, message: impl Into<String>) -> QueryError {
+pub(crate) struct Evaluator<'a, 's> {
+    pub(super) scope: &'s Scope<'a>,
+    pub(super) outside: &'s dyn Outside,
+    pub(super) text: &'s str,
+    pub(super) mode: Mode,
+    /// What `setref` sets when the line is done.
+    pub(crate) reference: RefCell<Option<Rc<[Serial]>>>,
+}
+
+impl<'a, 's> Evaluator<'a, 's> {
+    pub(crate) fn new(
+        scope: &'s Scope<'a>,
+        outside: &'s dyn Outside,
+        text: &'s str,
+        mode: Mode,
+    ) -> Self {
+        Evaluator {
+            scope,
+            outside,
+            text,
+            mode,
+            reference: RefCell::new(None),
+        }
+    }
+
+    pub(super) fn wrong(&self, at: Range<usize>, message: impl Into<String>) -> QueryError {
         QueryError::new(self.text, at, message)
     }
 
-    fn expr(&self, expr: &Expr) -> Result<Answer<'a>, QueryError> {
+    /// The newest heap.
+    pub(super) fn newest(&self, at: &Range<usize>) -> Result<&'s Known<'a>, QueryError> {
+        let none = || self.wrong(at.clone(), "there is no heap yet; heap() takes one");
+        self.scope.newest().ok_or_else(none)
+    }
+
+    pub(super) fn whole(&self, at: &Range<usize>) -> Result<Value<'a>, QueryError> {
+        Ok(top(self.newest(at)?.heap.all(), By::default()))
+    }
+
+    pub(crate) fn expr(&self, expr: &Expr) -> Result<Value<'a>, QueryError> {
         match &expr.kind {
-            ExprKind::Heap => Ok(Answer::View {
-                set: self.heap.all(),
-                by: By::default(),
-                page: Page::Top,
-            }),
+            ExprKind::Word(word) => self.word(word, &expr.at),
+            ExprKind::Call(name, arguments) => self.function(name, arguments, &expr.at),
             ExprKind::Steps(base, steps) => steps
                 .iter()
                 .try_fold(self.expr(base)?, |value, step| self.step(value, step)),
             ExprKind::Operator(sign, left, right) => {
-                let (a, by) = self.set(left)?;
-                let (b, _) = self.set(right)?;
-                let set = match sign {
-                    '&' => &a & &b,
-                    '|' => &a | &b,
-                    '^' => &a ^ &b,
-                    _ => &a - &b,
+                let (Some(a), Some(b)) = (self.view(left)?, self.view(right)?) else {
+                    return Ok(Value::Anything);
                 };
-                Ok(Answer::View {
-                    set,
-                    by,
-                    page: Page::Top,
-                })
-            }
-        }
-    }
-
-    fn set(&self, expr: &Expr) -> Result<(Set<'a>, By), QueryError> {
-        match self.expr(expr)? {
-            Answer::View { set, by, .. } => Ok((set, by)),
-            Answer::Number(_) => {
-                Err(self.wrong(expr.at.clone(), "this is a number; & | - ^ join sets"))
-            }
-        }
-    }
-
-    fn step(&self, value: Answer<'a>, step: &Step) -> Result<Answer<'a>, QueryError> {
-        let Answer::View { set, by, page } = value else {
-            return Err(self.wrong(step.at.clone(), "a number has no parts"));
-        };
-        let top = |set, by| {
-            Ok(Answer::View {
-                set,
-                by,
-                page: Page::Top,
-            })
-        };
-        match &step.kind {
-            StepKind::Name(name) => match name.as_str() {
-                "more" => {
-                    let rows = rows(&set, &by);
-                    Ok(Answer::View {
-                        page: Page::From(next(rows, page)),
-                        set,
-                        by,
-                    })
+                if !same_heap(&a.set, &b.set) {
+                    return self.across(*sign, &a, &b, &expr.at);
                 }
-                "all" => Ok(Answer::View {
-                    set,
-                    by,
-                    page: Page::All,
-                }),
-                "top" => top(set, by),
-                "oldest" => top(oldest(&set), by::ID.into()),
-                "paths" => top(set, self.by(by::PATH.into(), &step.at)?),
-                "retained" | "dominos" => top(self.held(step, |h| h.retained(&set))?, by),
-                "dominators" => top(self.held(step, |h| h.dominators(&set))?, by),
-                "referrers" => top(self.held(step, |h| h.holders(&set))?, by),
-                "referents" => top(self.held(step, |h| h.held(&set))?, by),
-                "count" => Ok(Answer::Number(set.count() as u64)),
-                "size" => Ok(Answer::Number(set.size().0)),
-                name => match by::ALL.iter().find(|r| r.name == name) {
-                    Some(&relation) => top(set, self.by(relation.into(), &step.at)?),
-                    None => Err(self.unknown(name, step)),
-                },
+                let set = match sign {
+                    '&' => &a.set & &b.set,
+                    '|' => &a.set | &b.set,
+                    '^' => &a.set ^ &b.set,
+                    _ => &a.set - &b.set,
+                };
+                Ok(top(set, a.by))
+            }
+        }
+    }
+
+    /// Sets of two heaps: by the identity of their blocks.
+    fn across(
+        &self,
+        sign: char,
+        a: &View<'a>,
+        b: &View<'a>,
+        at: &Range<usize>,
+    ) -> Result<Value<'a>, QueryError> {
+        let wanted = match sign {
+            '&' => true,
+            '-' => false,
+            _ => {
+                let message = "blocks of two heaps can only be subtracted, or kept where they are \
+                               in both (&)";
+                return Err(self.wrong(at.clone(), message));
+            }
+        };
+        let serial = |heap: Heap<'_>, block: usize| heap.image().blocks.serial.get(block).copied();
+        let heap = b.set.heap();
+        let mut others: Vec<Serial> = b.set.iter().filter_map(|i| serial(heap, i)).collect();
+        others.sort_unstable();
+        let heap = a.set.heap();
+        let kept = a.set.filter(|block| {
+            serial(heap, block).is_some_and(|s| others.binary_search(&s).is_ok() == wanted)
+        });
+        Ok(top(kept, a.by.clone()))
+    }
+
+    fn word(&self, word: &str, at: &Range<usize>) -> Result<Value<'a>, QueryError> {
+        if let Some(value) = self.scope.variables.get(word) {
+            return Ok(value.clone());
+        }
+        match word {
+            "_" if self.mode == Mode::Check => Ok(Value::Anything),
+            "_" => match &self.scope.last {
+                Some(value) => Ok(value.clone()),
+                None => self.whole(at),
             },
-            StepKind::Call(name, argument, at) => match name.as_str() {
-                "by" => {
-                    let by = By::parse(argument).map_err(|e| {
-                        let from = at.start + e.offset;
-                        self.wrong(from..from + e.word.len(), e.to_string())
-                    })?;
-                    top(set, self.by(by, at)?)
+            "heap" => self.whole(at),
+            "hpy" => Ok(Value::Hpy),
+            word if words::is_step(word) => {
+                let step = Step {
+                    kind: StepKind::Name(word.to_owned()),
+                    at: at.clone(),
+                };
+                self.step(self.whole(at)?, &step)
+            }
+            word => match words::function_of(word) {
+                Some(function) => {
+                    let message = format!("{word} is called as in {}", function.call);
+                    Err(self.wrong(at.clone(), message))
                 }
-                "where" => {
-                    let filter: Filter = argument
-                        .parse()
-                        .map_err(|e| self.wrong(at.clone(), format!("{e}")))?;
-                    top(filter.apply(&set), by)
+                None if self.mode == Mode::Check => Ok(Value::Anything),
+                None => Err(self.unknown(word, at)),
+            },
+        }
+    }
+
+    /// A set; none where it is not known before there is a heap.
+    pub(super) fn view(&self, expr: &Expr) -> Result<Option<View<'a>>, QueryError> {
+        let message = match self.expr(expr)? {
+            Value::View(view) => return Ok(Some(view)),
+            Value::Anything => return Ok(None),
+            Value::Object(object) if object.steps.is_empty() => {
+                let set = self.block_of(&object, &expr.at)?;
+                return Ok(set.map(|set| View {
+                    set,
+                    by: By::default(),
+                    page: Page::Top,
+                }));
+            }
+            Value::Objects(objects) if objects.steps.is_empty() => {
+                return Ok(Some(View {
+                    set: self.blocks_of(&objects, &expr.at)?,
+                    by: By::default(),
+                    page: Page::Top,
+                }));
+            }
+            Value::Number(_) => "this is a number; & | - ^ join sets",
+            _ => "this is no set of blocks; & | - ^ join sets",
+        };
+        Err(self.wrong(expr.at.clone(), message))
+    }
+
+    fn step(&self, value: Value<'a>, step: &Step) -> Result<Value<'a>, QueryError> {
+        match value {
+            Value::View(view) => self.view_step(view, step),
+            Value::Object(object) => self.object_step(object, step),
+            Value::Objects(objects) => self.objects_step(objects, step),
+            Value::Difference(diff, page) => self.difference_step(&diff, page, step),
+            Value::Hpy => match &step.kind {
+                StepKind::Call(name, arguments)
+                    if matches!(name.as_str(), "heap" | "setref" | "setrelheap") =>
+                {
+                    self.function(name, arguments, &step.at)
                 }
-                name => Err(self.wrong(
+                _ => Err(self.wrong(
                     step.at.clone(),
-                    format!("'{name}' takes no text; only by and where do"),
+                    "there are hpy.heap() and hpy.setref(); the rest is asked of a heap",
                 )),
             },
-            StepKind::Index(index) => {
-                let rows = rows(&set, &by);
-                let at = position(*index, rows);
-                if at >= rows && self.rows == Rows::Existing {
-                    return Err(self.wrong(
-                        step.at.clone(),
-                        format!("there is no row {index}; there are {rows} rows"),
-                    ));
-                }
-                top(range(&set, &by, at, at.saturating_add(1)), by)
-            }
-            StepKind::Slice(from, to) => {
-                let rows = rows(&set, &by);
-                let clamp =
-                    |index: Option<i64>, default| index.map_or(default, |i| slice_end(i, rows));
-                let (from, to) = (clamp(*from, 0), clamp(*to, rows));
-                top(range(&set, &by, from, to.max(from)), by)
-            }
+            Value::Number(_) => Err(self.wrong(step.at.clone(), "a number has no parts")),
+            Value::Text(_) => Err(self.wrong(step.at.clone(), "a text has no parts")),
+            Value::Anything => Ok(Value::Anything),
         }
     }
 
-    /// A relation that the heap has what it takes for.
-    fn by(&self, by: By, at: &std::ops::Range<usize>) -> Result<By, QueryError> {
-        match by.needs_references(self.heap) {
-            Some(relation) if self.rows == Rows::Existing => Err(self.wrong(
-                at.clone(),
-                format!("{} {}", relation.name, crate::NO_REFERENCES),
-            )),
-            _ => Ok(by),
-        }
+    pub(super) fn unknown(&self, name: &str, at: &Range<usize>) -> QueryError {
+        unknown_name(name, at.clone(), self.text)
     }
 
-    /// A set that the reference graph gives.
-    fn held(
-        &self,
-        step: &Step,
-        of: impl FnOnce(&Holding<'a>) -> Set<'a>,
-    ) -> Result<Set<'a>, QueryError> {
-        match self.holding.get_or_init(|| Holding::new(self.heap)) {
-            Some(holding) => Ok(of(holding)),
-            None if self.rows == Rows::Any => Ok(self.heap.all()),
-            None => {
-                let StepKind::Name(name) = &step.kind else {
-                    return Ok(self.heap.all());
-                };
-                let message = format!("{name} {}", crate::NO_REFERENCES);
-                Err(self.wrong(step.at.clone(), message))
+    /// A value as text, without a line feed at the end; what is wrong with it stands
+    /// at `at`.
+    pub(crate) fn text(&self, value: &Value<'a>, at: Range<usize>) -> Result<String, QueryError> {
+        match value {
+            Value::View(View { set, by, page }) => Ok(view::set(set, by, Columns::Heapy, *page).0),
+            Value::Number(number) => Ok(number.to_string()),
+            Value::Text(text) => Ok(text.to_string()),
+            Value::Difference(diff, page) => Ok(super::steps::difference(diff, *page)),
+            Value::Object(object) => self.object_text(object, &at),
+            Value::Objects(objects) => self.objects_text(objects, &at),
+            Value::Hpy => {
+                Ok("hpy.heap() takes a heap, hpy.setref() makes later ones relative".into())
             }
+            Value::Anything => Ok(String::new()),
         }
     }
-
-    fn unknown(&self, name: &str, step: &Step) -> QueryError {
-        let allowed = allowed();
-        let message = if LATER.contains(&name) {
-            format!("{name} is not there yet. There are {allowed}")
-        } else {
-            format!("there is no {name}; there are {allowed}")
-        };
-        self.wrong(step.at.clone(), message)
-    }
 }
 
-fn rows(set: &Set<'_>, by: &By) -> usize {
-    if by.is_id() {
-        set.count()
-    } else {
-        set.by(by).len()
-    }
-}
-
-fn range<'a>(set: &Set<'a>, by: &By, from: usize, to: usize) -> Set<'a> {
-    if by.is_id() {
-        set.by_id().range(from..to)
-    } else {
-        set.by(by).range(from..to)
-    }
-}
-
-fn oldest<'a>(set: &Set<'a>) -> Set<'a> {
-    let oldest = set.oldest();
-    set.filter(|block| oldest.is_some_and(|o| o.index() == block))
-}
-
-/// Python's index: negative ones count from the end. Past the end if too small.
-fn position(index: i64, rows: usize) -> usize {
-    let at = if index < 0 {
-        index.checked_add_unsigned(rows as u64)
-    } else {
-        Some(index)
-    };
-    at.and_then(|at| usize::try_from(at).ok())
-        .unwrap_or(usize::MAX)
-}
-
-/// Python's end of a slice: clamped to what is there.
-fn slice_end(index: i64, rows: usize) -> usize {
-    match position(index, rows) {
-        usize::MAX => 0,
-        at => at.min(rows),
-    }
+/// A set from its first row on.
+pub(super) fn top<'a>(set: Set<'a>, by: By) -> Value<'a> {
+    Value::View(View {
+        set,
+        by,
+        page: Page::Top,
+    })
 }

@@ -9,7 +9,9 @@ pub(super) enum Kind {
     Name(String),
     Number(i64),
     Text(String),
-    /// One of `. [ ] ( ) : & | - ^`.
+    /// A type's name or glob without quotes: `*Spider`, `crawl::Page`.
+    Type(String),
+    /// One of `. [ ] ( ) : & | - ^ , =`.
     Sign(char),
     End,
 }
@@ -21,8 +23,18 @@ pub(super) struct Token {
     pub(super) at: Range<usize>,
 }
 
+/// The longest query in bytes: what is read nests as deep as it is long.
+const LONGEST: usize = 16 << 10;
+
 /// Splits a query. The last token is [`Kind::End`].
 pub(super) fn tokens(text: &str) -> Result<Vec<Token>, QueryError> {
+    if text.len() > LONGEST {
+        let mut shown = text.to_owned();
+        shown.truncate(text.floor_char_boundary(60));
+        let end = shown.len();
+        let message = format!("this is {} bytes long; 16 KiB are allowed", text.len());
+        return Err(QueryError::new(&shown, 0..end, message));
+    }
     let mut tokens = Vec::new();
     let mut at = 0;
     while let Some(c) = text[at..].chars().next() {
@@ -33,7 +45,9 @@ pub(super) fn tokens(text: &str) -> Result<Vec<Token>, QueryError> {
                 at += c.len_utf8();
                 continue;
             }
-            '.' | '[' | ']' | '(' | ')' | ':' | '&' | '|' | '-' | '^' => (Kind::Sign(c), 1),
+            '.' | '[' | ']' | '(' | ')' | ':' | '&' | '|' | '-' | '^' | ',' | '=' => {
+                (Kind::Sign(c), 1)
+            }
             '0'..='9' => {
                 let len = run(|c| c.is_ascii_digit());
                 let number = rest[..len].parse();
@@ -53,7 +67,14 @@ pub(super) fn tokens(text: &str) -> Result<Vec<Token>, QueryError> {
             }
             c if c.is_alphabetic() || c == '_' => {
                 let len = run(|c| c.is_alphanumeric() || c == '_');
-                (Kind::Name(rest[..len].to_string()), len)
+                match type_end(rest, len) {
+                    end if end > len => (Kind::Type(rest[..end].to_string()), end),
+                    _ => (Kind::Name(rest[..len].to_string()), len),
+                }
+            }
+            '*' | '?' => {
+                let end = type_end(rest, 0);
+                (Kind::Type(rest[..end].to_string()), end)
             }
             c => {
                 let message =
@@ -72,4 +93,21 @@ pub(super) fn tokens(text: &str) -> Result<Vec<Token>, QueryError> {
         at: text.len()..text.len(),
     });
     Ok(tokens)
+}
+
+/// Where a type's name or glob ends whose first `from` bytes are letters: it goes on
+/// with `*`, `?` or a path.
+fn type_end(text: &str, from: usize) -> usize {
+    let mut end = from;
+    loop {
+        let rest = &text[end..];
+        let word = rest.find(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '*' | '?')));
+        end += word.unwrap_or(rest.len());
+        match text[end..].strip_prefix("::") {
+            Some(path) if path.starts_with(|c: char| c.is_alphabetic() || "_*?".contains(c)) => {
+                end += 2;
+            }
+            _ => return end,
+        }
+    }
 }

@@ -7,61 +7,164 @@ use std::ops::Range;
 /// How deep brackets may nest: the parser calls itself for each.
 const DEPTH: usize = 64;
 
+/// How many operators a query may have: an evaluator calls itself for each.
+const OPERATORS: usize = 200;
+
 /// Operators from the loosest to the tightest, as in Python.
 const PRECEDENCE: [char; 4] = ['|', '^', '&', '-'];
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Expr {
-    pub(super) kind: ExprKind,
-    pub(super) at: Range<usize>,
+pub(crate) struct Expr {
+    pub(crate) kind: ExprKind,
+    pub(crate) at: Range<usize>,
+}
+
+impl Expr {
+    /// Visits every name that an expression begins with, from left to right.
+    pub(crate) fn words(&self, visit: &mut dyn FnMut(&str, &Range<usize>)) {
+        self.each(&mut |expr| {
+            if let ExprKind::Word(word) | ExprKind::Call(word, _) = &expr.kind {
+                let at = expr.at.start..expr.at.start + word.len();
+                visit(word, &at);
+            }
+        });
+    }
+
+    /// Visits this and all expressions inside it.
+    pub(crate) fn each(&self, visit: &mut dyn FnMut(&Expr)) {
+        visit(self);
+        let mut inside = |arguments: &[Argument]| {
+            for argument in arguments {
+                if let Given::Expr(expr) = &argument.value {
+                    expr.each(visit);
+                }
+            }
+        };
+        match &self.kind {
+            ExprKind::Word(_) => {}
+            ExprKind::Call(_, arguments) => inside(arguments),
+            ExprKind::Operator(_, left, right) => {
+                left.each(visit);
+                right.each(visit);
+            }
+            ExprKind::Steps(base, steps) => {
+                base.each(visit);
+                for step in steps {
+                    if let StepKind::Call(_, arguments) = &step.kind {
+                        for argument in arguments {
+                            if let Given::Expr(expr) = &argument.value {
+                                expr.each(visit);
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum ExprKind {
-    /// The whole heap.
-    Heap,
+pub(crate) enum ExprKind {
+    /// A name at the beginning: a variable, `heap`, or a step from the whole heap.
+    Word(String),
+    /// A function.
+    Call(String, Vec<Argument>),
     /// A set operator.
     Operator(char, Box<Expr>, Box<Expr>),
     /// A value and the steps taken from it.
     Steps(Box<Expr>, Vec<Step>),
 }
 
+/// One argument of a function.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Step {
-    pub(super) kind: StepKind,
-    pub(super) at: Range<usize>,
+pub(crate) struct Argument {
+    /// The keyword before `=`.
+    pub(crate) keyword: Option<String>,
+    pub(crate) value: Given,
+    /// Where the value stands; a text's without its quotes.
+    pub(crate) at: Range<usize>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum StepKind {
+pub(crate) enum Given {
+    /// In quotes, or a glob.
+    Text(String),
+    Expr(Box<Expr>),
+}
+
+/// A whole line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Line {
+    /// The variable that is set, and where its name stands.
+    pub(crate) sets: Option<(String, Range<usize>)>,
+    pub(crate) expr: Expr,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Step {
+    pub(crate) kind: StepKind,
+    pub(crate) at: Range<usize>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum StepKind {
+    /// A name, or the number of a field.
     Name(String),
-    /// A name with a text in brackets, and where the text stands.
-    Call(String, String, Range<usize>),
+    Call(String, Vec<Argument>),
     Index(i64),
     Slice(Option<i64>, Option<i64>),
 }
 
 /// Reads a whole query.
 pub(super) fn parse(text: &str) -> Result<Expr, QueryError> {
-    let mut parser = Parser {
-        text,
-        tokens: tokens(text)?,
-        at: 0,
+    let mut parser = Parser::new(text)?;
+    parser.whole()
+}
+
+/// Reads a line: a query, or a name that is set to one.
+pub(crate) fn line(text: &str) -> Result<Line, QueryError> {
+    let mut parser = Parser::new(text)?;
+    let sets = match (parser.tokens.first(), parser.tokens.get(1)) {
+        (Some(name), Some(sign)) if sign.kind == Kind::Sign('=') => {
+            let Kind::Name(word) = &name.kind else {
+                return Err(parser.wrong("only a name can be set, such as x = heap()"));
+            };
+            Some((word.clone(), name.at.clone()))
+        }
+        _ => None,
     };
-    let expr = parser.operators(0, DEPTH)?;
-    match parser.peek() {
-        Kind::End => Ok(expr),
-        _ => Err(parser.wrong("the query should end here; sets are joined by & | - ^")),
+    if sets.is_some() {
+        parser.at = 2;
     }
+    let expr = parser.whole()?;
+    Ok(Line { sets, expr })
 }
 
 struct Parser<'t> {
     text: &'t str,
     tokens: Vec<Token>,
     at: usize,
+    operators: usize,
 }
 
-impl Parser<'_> {
+impl<'t> Parser<'t> {
+    fn new(text: &'t str) -> Result<Self, QueryError> {
+        Ok(Parser {
+            text,
+            tokens: tokens(text)?,
+            at: 0,
+            operators: 0,
+        })
+    }
+
+    fn whole(&mut self) -> Result<Expr, QueryError> {
+        let expr = self.operators(0, DEPTH)?;
+        match self.peek() {
+            Kind::End => Ok(expr),
+            _ => Err(self.wrong("the query should end here; sets are joined by & | - ^")),
+        }
+    }
+
     fn token(&self) -> &Token {
         // The last token is the end, and it is never passed.
         &self.tokens[self.at.min(self.tokens.len() - 1)]
@@ -104,6 +207,10 @@ impl Parser<'_> {
         };
         let mut left = self.operators(level + 1, depth)?;
         while self.sign(sign) {
+            self.operators += 1;
+            if self.operators > OPERATORS {
+                return Err(self.wrong(format!("more than {OPERATORS} operators")));
+            }
             let right = self.operators(level + 1, depth)?;
             let at = left.at.start..right.at.end;
             left = Expr {
@@ -128,14 +235,18 @@ impl Parser<'_> {
                 inner
             }
             Kind::Name(name) => {
-                if name == "heap" || name == "_" {
-                    self.next();
+                self.next();
+                if self.sign('(') {
+                    let (arguments, end) = self.arguments(depth)?;
+                    Expr {
+                        kind: ExprKind::Call(name, arguments),
+                        at: start.start..end,
+                    }
                 } else {
-                    steps.push(self.name()?);
-                }
-                Expr {
-                    kind: ExprKind::Heap,
-                    at: start.clone(),
+                    Expr {
+                        kind: ExprKind::Word(name),
+                        at: start.clone(),
+                    }
                 }
             }
             Kind::End => return Err(self.wrong("a set is missing here, such as bytype[0] or heap")),
@@ -147,26 +258,32 @@ impl Parser<'_> {
         };
         loop {
             if self.sign('.') {
-                steps.push(self.name()?);
+                steps.push(self.name(depth)?);
             } else if *self.peek() == Kind::Sign('[') {
                 steps.push(self.index()?);
             } else {
                 break;
             }
         }
-        let end = steps.last().map_or(base.at.end, |step| step.at.end);
+        let Some(end) = steps.last().map(|step| step.at.end) else {
+            return Ok(base);
+        };
         Ok(Expr {
             kind: ExprKind::Steps(Box::new(base), steps),
             at: start.start..end,
         })
     }
 
-    fn name(&mut self) -> Result<Step, QueryError> {
-        let Kind::Name(name) = self.peek().clone() else {
-            return Err(self.wrong(format!(
-                "a name is missing here; there are {}",
-                super::eval::allowed()
-            )));
+    fn name(&mut self, depth: usize) -> Result<Step, QueryError> {
+        let name = match self.peek().clone() {
+            Kind::Name(name) => name,
+            Kind::Number(number) => number.to_string(),
+            _ => {
+                return Err(self.wrong(format!(
+                    "a name is missing here; there are {}",
+                    super::eval::allowed()
+                )));
+            }
         };
         let token = self.next();
         if !self.sign('(') {
@@ -175,16 +292,54 @@ impl Parser<'_> {
                 at: token.at,
             });
         }
-        let Kind::Text(text) = self.peek().clone() else {
-            return Err(self.wrong("a text in quotes is missing here, such as 'type&age'"));
-        };
-        let argument = self.next().at;
-        let end = self.expect(')', "after the text")?;
-        let kind = StepKind::Call(name, text, argument.start + 1..argument.end - 1);
+        let (arguments, end) = self.arguments(depth)?;
         Ok(Step {
-            kind,
+            kind: StepKind::Call(name, arguments),
             at: token.at.start..end,
         })
+    }
+
+    /// The arguments behind an opening bracket, and where the closing one ends.
+    fn arguments(&mut self, depth: usize) -> Result<(Vec<Argument>, usize), QueryError> {
+        let mut arguments = Vec::new();
+        if depth == 0 {
+            return Err(self.wrong("too many brackets within each other"));
+        }
+        let end = self.token().at.end;
+        if self.sign(')') {
+            return Ok((arguments, end));
+        }
+        loop {
+            let ahead = self.tokens.get(self.at + 1).map(|token| &token.kind);
+            let keyword = match (self.peek().clone(), ahead) {
+                (Kind::Name(name), Some(Kind::Sign('='))) => {
+                    self.at += 2;
+                    Some(name)
+                }
+                _ => None,
+            };
+            let at = self.token().at.clone();
+            let (value, at) = match self.peek().clone() {
+                Kind::Text(text) => {
+                    self.next();
+                    (Given::Text(text), at.start + 1..at.end - 1)
+                }
+                Kind::Type(text) => {
+                    self.next();
+                    (Given::Text(text), at)
+                }
+                _ => {
+                    let expr = self.operators(0, depth - 1)?;
+                    let at = expr.at.clone();
+                    (Given::Expr(Box::new(expr)), at)
+                }
+            };
+            arguments.push(Argument { keyword, value, at });
+            if !self.sign(',') {
+                let end = self.expect(')', "after the text")?;
+                return Ok((arguments, end));
+            }
+        }
     }
 
     fn index(&mut self) -> Result<Step, QueryError> {

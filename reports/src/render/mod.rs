@@ -9,6 +9,7 @@ pub mod fragmentation;
 mod leaks;
 pub mod live;
 pub mod number;
+pub mod origin;
 pub mod page;
 mod roots;
 pub mod series;

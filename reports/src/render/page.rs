@@ -72,7 +72,7 @@ pub fn show(listing: &dyn Listing, page: Page) -> (String, usize) {
 }
 
 /// The rows that a page of a table of `len` rows shows.
-fn range(len: usize, page: Page) -> (usize, usize) {
+pub(crate) fn range(len: usize, page: Page) -> (usize, usize) {
     let (start, most) = match page {
         Page::Top => (0, PAGE),
         Page::First(rows) => (0, rows),

@@ -11,15 +11,15 @@ use crate::layout::Layouts;
 use crate::layout::containers::Split;
 
 /// Types, via names and forms: all that a scan looks up and adds to.
-pub(super) struct Book<'a> {
-    pub(super) layouts: Layouts<'a>,
-    pub(super) labels: Labels,
+pub(crate) struct Book<'a> {
+    pub(crate) layouts: Layouts<'a>,
+    pub(crate) labels: Labels,
     forms: Vec<Form>,
     keys: HashMap<FormKey, FormIx, BuildHasherDefault<DefaultHasher>>,
 }
 
 impl<'a> Book<'a> {
-    pub(super) fn new(layouts: Layouts<'a>) -> Book<'a> {
+    pub(crate) fn new(layouts: Layouts<'a>) -> Book<'a> {
         Book {
             layouts,
             labels: Labels::new(),
@@ -29,7 +29,7 @@ impl<'a> Book<'a> {
     }
 
     /// The row of a form, new or old.
-    pub(super) fn form(&mut self, key: FormKey) -> FormIx {
+    pub(crate) fn form(&mut self, key: FormKey) -> FormIx {
         if let Some(&ix) = self.keys.get(&key) {
             return ix;
         }
@@ -48,12 +48,12 @@ impl<'a> Book<'a> {
         ix
     }
 
-    pub(super) fn get(&self, ix: FormIx) -> Option<&Form> {
+    pub(crate) fn get(&self, ix: FormIx) -> Option<&Form> {
         self.forms.get(ix.0 as usize)
     }
 
     /// A form with its programs.
-    pub(super) fn ready(&mut self, ix: FormIx) -> Option<&Form> {
+    pub(crate) fn ready(&mut self, ix: FormIx) -> Option<&Form> {
         let form = self.forms.get(ix.0 as usize)?;
         if form.program.is_none() {
             let key = form.key;
@@ -81,7 +81,7 @@ impl<'a> Book<'a> {
 
     /// The name, holder and content that a form gives to a block, as the type
     /// table has them.
-    pub(super) fn title(&mut self, title: Title) -> Option<(String, String, String)> {
+    pub(crate) fn title(&mut self, title: Title) -> Option<(String, String, String)> {
         let name = match title {
             Title::Type(of) => self.layouts.shown(of).to_string(),
             Title::Of(holder, of) => format!("{holder}<{}>", self.layouts.shown(of)),
@@ -96,7 +96,7 @@ impl<'a> Book<'a> {
     }
 
     /// The label of a via.
-    pub(super) fn label(&mut self, via: &Via) -> super::program::Named {
+    pub(crate) fn label(&mut self, via: &Via) -> super::program::Named {
         match via {
             Via::After(suffix) => super::program::Named::After(self.labels.id(suffix)),
             Via::Always(name) => super::program::Named::Always(self.labels.id(name)),

@@ -124,7 +124,7 @@ impl Book<'_> {
             return;
         }
         match &data.shape {
-            Shape::Scalar => {}
+            Shape::Scalar | Shape::Choice(_) => {}
             Shape::Unknown => ops.extend(size.map(|len| Op::Words { at, len })),
             Shape::Pointer { to, way } => self.pointer(of, *to, *way, at, spot, ops),
             Shape::Array { element, count } => {

@@ -208,7 +208,7 @@ impl Book<'_> {
 
     /// The element type of a sequence: the `T` of the vector that the pointer
     /// belongs to.
-    fn element(&mut self, of: TypeIx, pointer: Places) -> Option<TypeIx> {
+    pub(crate) fn element(&mut self, of: TypeIx, pointer: Places) -> Option<TypeIx> {
         for path in pointer {
             let prefix = path.find("buf").and_then(|end| path.get(..end))?;
             if let Some((_, vector)) = self.layouts.place(of, prefix.trim_end_matches('.'))
@@ -220,19 +220,24 @@ impl Book<'_> {
         None
     }
 
-    fn pointer_at(&mut self, of: TypeIx, places: Places, at: u64) -> Option<u64> {
+    pub(crate) fn pointer_at(&mut self, of: TypeIx, places: Places, at: u64) -> Option<u64> {
         let (offset, field) = self.layouts.any_place(of, places)?;
         let pointer = self.layouts.pointer_in(field)?;
         at.checked_add(offset)?.checked_add(pointer.offset)
     }
 
     /// Where a number of eight bytes stands.
-    fn number_at(&mut self, of: TypeIx, places: Places, at: u64) -> Option<u64> {
+    pub(crate) fn number_at(&mut self, of: TypeIx, places: Places, at: u64) -> Option<u64> {
         let (at, size) = self.sized_number_at(of, places, at)?;
         (size == 8).then_some(at)
     }
 
-    fn sized_number_at(&mut self, of: TypeIx, places: Places, at: u64) -> Option<(u64, u64)> {
+    pub(crate) fn sized_number_at(
+        &mut self,
+        of: TypeIx,
+        places: Places,
+        at: u64,
+    ) -> Option<(u64, u64)> {
         let (offset, field) = self.layouts.any_place(of, places)?;
         let (inside, size) = self.layouts.number_in(field)?;
         let at = at.checked_add(offset)?.checked_add(inside)?;
@@ -241,7 +246,7 @@ impl Book<'_> {
 
     /// The array inside wrappers such as `MaybeUninit<[T; N]>`, with the
     /// element inside such wrappers.
-    fn inner_array(&mut self, of: TypeIx) -> Option<(TypeIx, u64)> {
+    pub(crate) fn inner_array(&mut self, of: TypeIx) -> Option<(TypeIx, u64)> {
         let array = self.unwrapped(of);
         match self.layouts.data(array).shape {
             Shape::Array { element, count } => Some((self.unwrapped(element), count)),
@@ -367,7 +372,7 @@ impl Book<'_> {
     }
 
     /// Where the nodes of a tree keep what, from the type of its leaves.
-    pub(super) fn tree(
+    pub(crate) fn tree(
         &mut self,
         leaf: TypeIx,
         keys_suffix: &'static str,
@@ -398,7 +403,7 @@ impl Book<'_> {
     }
 
     /// The same of a list, from the type of its nodes; and its elements' type.
-    pub(super) fn list(&mut self, node: TypeIx) -> Option<(List, TypeIx)> {
+    pub(crate) fn list(&mut self, node: TypeIx) -> Option<(List, TypeIx)> {
         let (element, of) = self.layouts.place(node, "element")?;
         let list = List {
             size: self.layouts.size(node)?,

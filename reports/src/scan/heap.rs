@@ -30,7 +30,7 @@ struct Run {
 }
 
 /// The blocks by address.
-pub(super) struct Heap<'i> {
+pub(crate) struct Heap<'i> {
     blocks: &'i Blocks,
     runs: Vec<Run>,
     /// For each page the first block that begins there or later.
@@ -38,7 +38,7 @@ pub(super) struct Heap<'i> {
 }
 
 impl<'i> Heap<'i> {
-    pub(super) fn new(blocks: &'i Blocks) -> Heap<'i> {
+    pub(crate) fn new(blocks: &'i Blocks) -> Heap<'i> {
         let mut heap = Heap {
             blocks,
             runs: Vec::new(),
@@ -82,23 +82,23 @@ impl<'i> Heap<'i> {
         }
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.blocks.len()
     }
 
     /// First byte of a block.
-    pub(super) fn start(&self, block: u32) -> u64 {
+    pub(crate) fn start(&self, block: u32) -> u64 {
         self.blocks.addr.get(block as usize).map_or(0, |a| a.0)
     }
 
     /// Its size.
-    pub(super) fn size(&self, block: u32) -> u64 {
+    pub(crate) fn size(&self, block: u32) -> u64 {
         self.blocks.size.get(block as usize).map_or(0, |s| s.0)
     }
 
     /// The block that contains an address. A block without bytes contains its
     /// first.
-    pub(super) fn find(&self, address: u64) -> Option<u32> {
+    pub(crate) fn find(&self, address: u64) -> Option<u32> {
         let page = address >> PAGE;
         let after = self.runs.partition_point(|r| r.first <= page);
         let run = self.runs.get(after.checked_sub(1)?)?;
@@ -138,7 +138,7 @@ impl<'i> Heap<'i> {
     }
 
     /// The block that begins at an address.
-    pub(super) fn begins(&self, address: u64) -> Option<u32> {
+    pub(crate) fn begins(&self, address: u64) -> Option<u32> {
         self.find(address).filter(|&b| self.start(b) == address)
     }
 }

@@ -8,10 +8,10 @@ use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
 /// A row of the label table; 0 is the empty label.
-pub(super) type Label = u32;
+pub(crate) type Label = u32;
 
 /// No label at all.
-pub(super) const NONE: Label = u32::MAX;
+pub(crate) const NONE: Label = u32::MAX;
 
 /// Suffixes that are put behind one another before a name grows no more: a
 /// loop of containers without any struct of the user's has no longest name.
@@ -19,7 +19,7 @@ const MAX_SUFFIXES: u8 = 12;
 
 /// A hasher for small keys: multiply and fold, as rustc's own does.
 #[derive(Default)]
-pub(super) struct Fold(u64);
+pub(crate) struct Fold(u64);
 
 impl Hasher for Fold {
     fn finish(&self) -> u64 {
@@ -47,10 +47,10 @@ impl Hasher for Fold {
 }
 
 /// A map for small keys that the program under test does not choose.
-pub(super) type FastMap<K, V> = HashMap<K, V, BuildHasherDefault<Fold>>;
+pub(crate) type FastMap<K, V> = HashMap<K, V, BuildHasherDefault<Fold>>;
 
 /// The table.
-pub(super) struct Labels {
+pub(crate) struct Labels {
     rows: Vec<String>,
     /// How many suffixes each has.
     suffixes: Vec<u8>,
@@ -60,7 +60,7 @@ pub(super) struct Labels {
 }
 
 impl Labels {
-    pub(super) fn new() -> Labels {
+    pub(crate) fn new() -> Labels {
         let mut labels = Labels {
             rows: Vec::new(),
             suffixes: Vec::new(),
@@ -73,7 +73,7 @@ impl Labels {
     }
 
     /// The row of a text, new or old.
-    pub(super) fn id(&mut self, text: &str) -> Label {
+    pub(crate) fn id(&mut self, text: &str) -> Label {
         if let Some(&id) = self.ids.get(text) {
             return id;
         }
@@ -86,7 +86,7 @@ impl Labels {
 
     /// A label with a suffix behind it. The empty label stays empty: what no
     /// field is known to own has no name.
-    pub(super) fn join(&mut self, label: Label, suffix: Label) -> Label {
+    pub(crate) fn join(&mut self, label: Label, suffix: Label) -> Label {
         if suffix == 0 || label == 0 {
             return label;
         }
@@ -118,11 +118,11 @@ impl Labels {
         id
     }
 
-    pub(super) fn get(&self, label: Label) -> &str {
+    pub(crate) fn get(&self, label: Label) -> &str {
         self.rows.get(label as usize).map_or("", String::as_str)
     }
 
-    pub(super) fn into_rows(self) -> Vec<String> {
+    pub(crate) fn into_rows(self) -> Vec<String> {
         self.rows
     }
 }

@@ -15,7 +15,7 @@
 //! (`crawl::Request.tags[*]`), whatever containers and smart pointers lie
 //! between. Memory is not trusted: see `run`.
 //!
-//! Not for: walking the graph. Cost: one look at each word that can point, and
+//! `values` reads single values by the same layouts. Not for: walking the graph. Cost: one look at each word that can point, and
 //! for each edge one look-up in a table of pages.
 
 #![deny(
@@ -25,31 +25,31 @@
     clippy::indexing_slicing
 )]
 
-mod book;
+pub(crate) mod book;
 mod compile;
 mod contain;
 mod counts;
 mod edges;
 mod fields;
 mod fills;
-mod heap;
+pub(crate) mod heap;
 mod labels;
 mod locals;
-mod nodes;
+pub(crate) mod nodes;
 mod orphans;
-mod program;
+pub(crate) mod program;
 mod raw;
 mod refer;
 mod rest;
 mod roots;
-mod rows;
+pub(crate) mod rows;
 mod run;
 mod segments;
 mod stacks;
 mod steps;
 mod unwind;
 mod variants;
-mod vtables;
+pub(crate) mod vtables;
 
 use endler_snapshot::{Addr, Count, Fill, Image, Memory, Repeat, ThreadId};
 

@@ -29,7 +29,7 @@ pub(super) fn table_room(buckets: u64) -> u64 {
 
 /// Bytes before the control bytes and of the whole block, of a table of so many
 /// buckets.
-pub(super) fn table_size(buckets: u64, element: u64) -> Option<(u64, u64)> {
+pub(crate) fn table_size(buckets: u64, element: u64) -> Option<(u64, u64)> {
     if !buckets.is_power_of_two() {
         return None;
     }

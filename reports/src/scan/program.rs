@@ -13,11 +13,11 @@ use crate::layout::containers::Split;
 
 /// A row of the table of forms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct FormIx(pub(super) u32);
+pub(crate) struct FormIx(pub(crate) u32);
 
 /// How an edge is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Named {
+pub(crate) enum Named {
     /// After the field that owns the block: its name and this suffix.
     After(Label),
     /// Always so.
@@ -26,7 +26,7 @@ pub(super) enum Named {
 
 /// What begins the block that a counted or plain pointer points to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Header {
+pub(crate) enum Header {
     /// Nothing.
     Plain,
     /// The two counts of `Rc` and `Arc`.
@@ -35,7 +35,7 @@ pub(super) enum Header {
 
 /// One step. Offsets are from the value's first byte.
 #[derive(Clone, Debug)]
-pub(super) enum Op {
+pub(crate) enum Op {
     /// A pointer that owns one block of a known size.
     Owner {
         at: u64,
@@ -144,7 +144,7 @@ pub(super) enum Op {
 
 /// The pointer type around a `dyn`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Holder {
+pub(crate) enum Holder {
     Box,
     Rc,
     Arc,
@@ -153,7 +153,7 @@ pub(super) enum Holder {
 }
 
 impl Holder {
-    pub(super) fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Holder::Box | Holder::None => "Box",
             Holder::Rc => "Rc",
@@ -164,51 +164,51 @@ impl Holder {
 
 /// The steps for a value.
 #[derive(Debug, Default)]
-pub(super) struct Program {
-    pub(super) ops: Box<[Op]>,
+pub(crate) struct Program {
+    pub(crate) ops: Box<[Op]>,
     /// Whether some step is named after the field that owns the block.
-    pub(super) after: bool,
+    pub(crate) after: bool,
     /// Whether some step has a name of its own.
-    pub(super) always: bool,
+    pub(crate) always: bool,
     /// Its size in bytes.
-    pub(super) size: u64,
+    pub(crate) size: u64,
 }
 
 impl Program {
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.ops.is_empty()
     }
 }
 
 /// Where the nodes of a tree keep what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Tree {
-    pub(super) leaf_size: u64,
-    pub(super) inner_size: u64,
+pub(crate) struct Tree {
+    pub(crate) leaf_size: u64,
+    pub(crate) inner_size: u64,
     /// Two bytes.
-    pub(super) length: u64,
-    pub(super) keys: u64,
-    pub(super) key: TypeIx,
-    pub(super) keys_suffix: &'static str,
-    pub(super) values: u64,
-    pub(super) value: TypeIx,
-    pub(super) values_suffix: &'static str,
-    pub(super) edges: u64,
-    pub(super) parent: u64,
+    pub(crate) length: u64,
+    pub(crate) keys: u64,
+    pub(crate) key: TypeIx,
+    pub(crate) keys_suffix: &'static str,
+    pub(crate) values: u64,
+    pub(crate) value: TypeIx,
+    pub(crate) values_suffix: &'static str,
+    pub(crate) edges: u64,
+    pub(crate) parent: u64,
 }
 
 /// Where the nodes of a list keep what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct List {
-    pub(super) size: u64,
-    pub(super) next: u64,
-    pub(super) previous: u64,
-    pub(super) element: u64,
+pub(crate) struct List {
+    pub(crate) size: u64,
+    pub(crate) next: u64,
+    pub(crate) previous: u64,
+    pub(crate) element: u64,
 }
 
 /// How a block is filled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Inside {
+pub(crate) enum Inside {
     /// One value, `at` bytes in, of a block of `whole` bytes.
     One {
         at: u64,
@@ -230,7 +230,7 @@ pub(super) enum Inside {
 
 /// What a block is called: the whole name of a type, or a holder around one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Title {
+pub(crate) enum Title {
     Type(TypeIx),
     Of(&'static str, TypeIx),
     /// A name that only the row of the type table has.
@@ -241,22 +241,22 @@ pub(super) enum Title {
 
 /// What is known of a form before its program is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct FormKey {
-    pub(super) inside: Inside,
+pub(crate) struct FormKey {
+    pub(crate) inside: Inside,
     /// The value or element.
-    pub(super) of: TypeIx,
-    pub(super) split: Split,
-    pub(super) title: Title,
+    pub(crate) of: TypeIx,
+    pub(crate) split: Split,
+    pub(crate) title: Title,
 }
 
 /// What a block is.
 #[derive(Clone, Debug)]
-pub(super) struct Form {
-    pub(super) key: FormKey,
+pub(crate) struct Form {
+    pub(crate) key: FormKey,
     /// Bytes of one value or element.
-    pub(super) size: u64,
+    pub(crate) size: u64,
     /// The steps for each; made when the first block is met.
-    pub(super) program: Option<Rc<Program>>,
+    pub(crate) program: Option<Rc<Program>>,
     /// A tree's values; the keys' steps are in `program`.
-    pub(super) values: Option<Rc<Program>>,
+    pub(crate) values: Option<Rc<Program>>,
 }

@@ -46,7 +46,7 @@ enum Plan {
 
 /// What the rows need from the debug information.
 #[derive(Default)]
-pub(super) struct Rows {
+pub(crate) struct Rows {
     plans: Vec<Option<Plan>>,
     wants: Vec<Want>,
     positions: FixedMap<Want, usize>,
@@ -64,7 +64,7 @@ enum Candidates {
 
 /// What the row of a block says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Said {
+pub(crate) enum Said {
     Nothing,
     /// Nothing in it points anywhere.
     Leaf,
@@ -72,7 +72,7 @@ pub(super) enum Said {
 }
 
 impl Rows {
-    pub(super) fn new(resolution: &Resolution) -> Rows {
+    pub(crate) fn new(resolution: &Resolution) -> Rows {
         let mut rows = Rows::default();
         for row in &resolution.types {
             let (name, holder, held) = (
@@ -86,7 +86,7 @@ impl Rows {
         rows
     }
 
-    pub(super) fn wants(&self) -> &[Want] {
+    pub(crate) fn wants(&self) -> &[Want] {
         &self.wants
     }
 
@@ -169,7 +169,7 @@ impl Rows {
     }
 
     /// Makes the forms of what was found.
-    pub(super) fn make(&mut self, book: &mut Book<'_>, found: &[Vec<TypeIx>]) {
+    pub(crate) fn make(&mut self, book: &mut Book<'_>, found: &[Vec<TypeIx>]) {
         let types: Vec<Vec<TypeIx>> = self
             .wants
             .iter()
@@ -196,7 +196,7 @@ impl Rows {
     }
 
     /// For each row, whether its blocks contain what is named after their owner.
-    pub(super) fn waits(&self, book: &mut Book<'_>) -> Vec<bool> {
+    pub(crate) fn waits(&self, book: &mut Book<'_>) -> Vec<bool> {
         let mut waits = Vec::with_capacity(self.forms.len());
         for candidates in &self.forms {
             let after = match candidates {
@@ -211,7 +211,7 @@ impl Rows {
     }
 
     /// What the row of a block of so many bytes says.
-    pub(super) fn said(&self, book: &Book<'_>, row: u32, size: u64) -> Said {
+    pub(crate) fn said(&self, book: &Book<'_>, row: u32, size: u64) -> Said {
         match self.forms.get(row as usize) {
             None | Some(Candidates::Unknown) => Said::Nothing,
             Some(Candidates::Leaf) => Said::Leaf,

@@ -11,15 +11,15 @@ use crate::layout::containers::Split;
 
 /// The block of one concrete type.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Concrete {
+pub(crate) struct Concrete {
     /// Bytes of the block.
-    pub(super) whole: u64,
+    pub(crate) whole: u64,
     /// What it is; none if only its size is known.
-    pub(super) form: Option<FormIx>,
+    pub(crate) form: Option<FormIx>,
 }
 
 /// All tables.
-pub(super) struct Vtables<'s> {
+pub(crate) struct Vtables<'s> {
     /// Rising by address.
     rows: Vec<(Addr, TypeIx)>,
     modules: &'s [Module],
@@ -27,7 +27,7 @@ pub(super) struct Vtables<'s> {
 }
 
 impl<'s> Vtables<'s> {
-    pub(super) fn new(rows: Vec<(Addr, TypeIx)>, modules: &'s [Module]) -> Vtables<'s> {
+    pub(crate) fn new(rows: Vec<(Addr, TypeIx)>, modules: &'s [Module]) -> Vtables<'s> {
         Vtables {
             rows,
             modules,
@@ -37,7 +37,7 @@ impl<'s> Vtables<'s> {
 
     /// What a pointer with this table points to; none if the address is not
     /// that of a table, or of a value without a block.
-    pub(super) fn get(
+    pub(crate) fn get(
         &mut self,
         book: &mut Book<'_>,
         memory: &dyn Memory,
