@@ -2,18 +2,19 @@
 //! the password, what is echoed, tables, Ctrl-C, and what a wrong password gets.
 
 mod process;
+#[path = "process/terminal.rs"]
+mod terminal;
 
-use std::fs::File;
 use std::io::{BufReader, Read, Write};
 use std::net::TcpStream;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use endler::console::{Options, serve};
 use endler::trackref::Tracked;
 
 use process::*;
+use terminal::Terminal;
 
 #[global_allocator]
 static HEAP: endler::Heap = endler::Heap::system();
@@ -53,12 +54,20 @@ impl Host {
         let mut child = start(&mut command);
         let mut errors = BufReader::new(child.stderr.take().expect("piped"));
         let line = line_with(&mut errors, "password ");
-        let password = line.rsplit("password ").next().expect("one").trim().to_owned();
+        let password = line
+            .rsplit("password ")
+            .next()
+            .expect("one")
+            .trim()
+            .to_owned();
         assert!(password.len() >= 32, "{line}");
         let mut out = BufReader::new(child.stdout.take().expect("piped"));
         let said = line_with(&mut out, "port ");
         let port = said.rsplit("port ").next().expect("one").trim();
-        assert!(line.contains(&format!("telnet localhost {port},")), "{line}");
+        assert!(
+            line.contains(&format!("telnet localhost {port},")),
+            "{line}"
+        );
         Host {
             port: port.parse().expect("a number"),
             child,
@@ -75,85 +84,9 @@ impl Drop for Host {
     }
 }
 
-/// `telnet` on a terminal of its own.
-struct Telnet {
-    child: Child,
-    terminal: File,
-    /// All that stood on the terminal.
-    screen: String,
-}
-
-impl Telnet {
-    fn to(host: &Host) -> Self {
-        let (mut ours, mut theirs) = (-1, -1);
-        let none = std::ptr::null_mut();
-        // SAFETY: writes two descriptors; the rest is null, which it may be.
-        let made = unsafe {
-            libc::openpty(&raw mut ours, &raw mut theirs, none, none.cast(), none.cast())
-        };
-        assert_eq!(made, 0, "no terminal");
-        // SAFETY: just made, and nobody else's.
-        let (ours, theirs) = unsafe { (File::from_raw_fd(ours), OwnedFd::from_raw_fd(theirs)) };
-        let other = || Stdio::from(theirs.try_clone().expect("clones"));
-        let child = Command::new("telnet")
-            .args(["localhost", &host.port.to_string()])
-            .env("TERM", "dumb")
-            .stdin(other())
-            .stdout(other())
-            .stderr(other())
-            .spawn()
-            .expect("telnet is installed");
-        // SAFETY: sets flags of our own end.
-        let set = unsafe { libc::fcntl(ours.as_raw_fd(), libc::F_SETFL, libc::O_NONBLOCK) };
-        assert_eq!(set, 0);
-        Telnet {
-            child,
-            terminal: ours,
-            screen: String::new(),
-        }
-    }
-
-    fn read(&mut self) {
-        let mut bytes = [0; 4096];
-        while let Ok(len @ 1..) = self.terminal.read(&mut bytes) {
-            self.screen += &String::from_utf8_lossy(&bytes[..len]);
-        }
-    }
-
-    /// Waits until `mark` stands behind the first `from` bytes of the screen.
-    fn sees(&mut self, from: usize, mark: &str) {
-        let until = Instant::now() + Duration::from_secs(60);
-        while !self.screen[from..].contains(mark) {
-            assert!(Instant::now() < until, "no `{mark}`: {}", self.screen);
-            self.read();
-            std::thread::sleep(Duration::from_millis(5));
-        }
-    }
-
-    /// Types a line, and gives what stands there up to the next prompt.
-    fn ask(&mut self, line: &str) -> String {
-        let from = self.screen.len();
-        self.types(&format!("{line}\r"));
-        self.sees(from, ">>> ");
-        self.screen[from..].to_owned()
-    }
-
-    fn types(&mut self, text: &str) {
-        self.terminal.write_all(text.as_bytes()).expect("typed");
-    }
-
-    fn ended(&mut self) {
-        let child = &mut self.child;
-        wait_for("telnet's end", || child.try_wait().expect("waits"));
-        self.read();
-    }
-}
-
-impl Drop for Telnet {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+fn telnet(host: &Host) -> Terminal {
+    let mut command = Command::new("telnet");
+    Terminal::new(command.args(["localhost", &host.port.to_string()]))
 }
 
 #[test]
@@ -163,12 +96,16 @@ fn a_session_as_a_user_has_it() {
         return program();
     }
     let host = Host::new("a_session_as_a_user_has_it");
-    let mut telnet = Telnet::to(&host);
+    let mut telnet = telnet(&host);
     telnet.sees(0, "Password: ");
     let password = host.password.clone();
     telnet.types(&format!("{password}\r"));
     telnet.sees(0, ">>> ");
-    assert!(!telnet.screen.contains(&password), "it is shown: {}", telnet.screen);
+    assert!(
+        !telnet.screen.contains(&password),
+        "it is shown: {}",
+        telnet.screen
+    );
     let table = telnet.ask("prefs()");
     assert!(table.contains("Live References\r\n"), "{table:?}");
     let row = table.lines().find(|line| line.contains("Spider"));
@@ -189,7 +126,10 @@ fn a_session_as_a_user_has_it() {
     telnet.sees(from, ">>> ");
     let said = &telnet.screen[from..];
     // It may have answered just before it was stopped.
-    assert!(said.contains("interrupted") || said.contains("Partition"), "{said}");
+    assert!(
+        said.contains("interrupted") || said.contains("Partition"),
+        "{said}"
+    );
     assert!(telnet.ask("help").contains("heap"));
     drop(telnet);
     let pid = host.child.id();
@@ -203,7 +143,7 @@ fn three_wrong_passwords_end_the_connection() {
         return program();
     }
     let host = Host::new("three_wrong_passwords_end_the_connection");
-    let mut telnet = Telnet::to(&host);
+    let mut telnet = telnet(&host);
     for wrong in ["", &host.password[1..], &"x".repeat(100_000)[..]] {
         let from = telnet.screen.len();
         telnet.sees(from.saturating_sub(10), "Password: ");
@@ -217,7 +157,9 @@ fn three_wrong_passwords_end_the_connection() {
 
     // Without telnet: a query instead of a password is a wrong one.
     let mut plain = TcpStream::connect(("127.0.0.1", host.port)).expect("connects");
-    plain.write_all(b"prefs()\nhelp\nhpy.heap()\n").expect("writes");
+    plain
+        .write_all(b"prefs()\nhelp\nhpy.heap()\n")
+        .expect("writes");
     let mut all = Vec::new();
     plain.read_to_end(&mut all).expect("the end");
     let all = String::from_utf8_lossy(&all);

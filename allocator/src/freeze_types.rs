@@ -33,7 +33,7 @@ pub struct Keep {
 
 impl Keep {
     /// So many at the most.
-    pub const MOST: usize = 8;
+    pub const MOST: usize = 16;
 
     /// These; numbers that are no descriptor's, and those beyond [`Keep::MOST`], are
     /// left out.

@@ -158,19 +158,32 @@ impl Session {
             Ok(statement) => statement,
             Err(why) => return self.client.tell(What::Failure, &why.to_string()),
         };
-        let done = match statement.needs() {
+        let done = self.settle().and_then(|()| match statement.needs() {
             Needs::Nothing => Ok(Told::Answer(statement.alone().unwrap_or_default())),
             Needs::Host(call) => self.call(&call).map(Told::Answer),
             Needs::Heap => self.ask(line, &statement),
-            Needs::NewHeap => self.settle().and_then(|()| {
+            Needs::NewHeap if !self.kept.has_room() => Ok(self.too_many()),
+            Needs::NewHeap => {
                 self.copy = None;
+                self.begin()?;
                 self.ask(line, &statement)
-            }),
+            }
+        });
+        let done = match done {
+            Ok(Told::Failed(text)) => Ok(self.client.tell(What::Failure, &text)?),
+            Ok(Told::Answer(text)) => {
+                self.client.tell(What::Answer, &text)?;
+                // The next prompt knows the variable.
+                match statement.assigns() {
+                    Some(_) => self.settle(),
+                    None => Ok(()),
+                }
+            }
+            Ok(_) => Ok(()),
+            Err(why) => Err(why),
         };
         match done {
-            Ok(Told::Failed(text)) => self.client.tell(What::Failure, &text),
-            Ok(Told::Answer(text)) => self.client.tell(What::Answer, &text),
-            Ok(_) => Ok(()),
+            Ok(()) => Ok(()),
             Err(Stopped::Gone) => Err(Gone),
             Err(why) => {
                 // Whatever it still does is of no use to anybody.
@@ -261,11 +274,9 @@ impl Session {
     /// Answers from a heap.
     fn ask(&mut self, line: &str, statement: &Statement) -> Result<Told, Stopped> {
         if self.copy.is_none() {
-            if !self.kept.has_room() {
-                return Ok(Told::Failed(format!(
-                    "this session holds {HEAPS} heaps besides the newest; set a variable that holds \
-                     one to something else"
-                )));
+            if self.number > 0 {
+                let text = "a new heap: the one before was given back";
+                self.client.tell(What::Notice, text)?;
             }
             self.begin()?;
         }
@@ -297,6 +308,12 @@ impl Session {
                 _ => {}
             }
         }
+    }
+
+    fn too_many(&self) -> Told {
+        Told::Failed(format!(
+            "variables hold {HEAPS} heaps besides the newest; forget one of them: del NAME"
+        ))
     }
 
     /// Takes a new heap; a smaller one where there is no memory for the whole.

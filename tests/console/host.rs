@@ -231,10 +231,17 @@ impl Drop for Host {
     }
 }
 
+/// What a line is answered with, without notices.
+fn said_of(client: &mut Client, line: &str) -> Vec<Said> {
+    let mut said = client.ask(line).expect("an answer");
+    said.retain(|one| !matches!(one, Said::Notice(_)));
+    said
+}
+
 /// The one text that a line is answered with.
 #[track_caller]
 pub(crate) fn answer(client: &mut Client, line: &str) -> String {
-    let said = client.ask(line).expect("an answer");
+    let said = said_of(client, line);
     match &said[..] {
         [Said::Answer(text)] => text.clone(),
         other => panic!("{line}: {other:?}"),
@@ -244,7 +251,7 @@ pub(crate) fn answer(client: &mut Client, line: &str) -> String {
 /// The one text by which a line is refused.
 #[track_caller]
 pub(crate) fn failure(client: &mut Client, line: &str) -> String {
-    let said = client.ask(line).expect("an answer");
+    let said = said_of(client, line);
     match &said[..] {
         [Said::Failure(text)] => text.clone(),
         other => panic!("{line}: {other:?}"),

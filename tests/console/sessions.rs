@@ -64,7 +64,7 @@ fn five_heaps_are_too_many() {
     }
     let why = failure(&mut client, "f = hpy.heap()");
     assert!(why.contains("4 heaps"), "{why}");
-    answer(&mut client, "a = e");
+    answer(&mut client, "del a");
     answer(&mut client, "f = hpy.heap()");
     assert!(answer(&mut client, "b").contains("Page"));
     host.end();
