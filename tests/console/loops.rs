@@ -11,11 +11,11 @@ fn counts(host: &mut Host) -> (i64, i64, i64) {
     (number(), number(), number())
 }
 
-/// So many lines, of which one in twenty takes a new heap.
+/// So many lines, of which one in fifty takes a new heap.
 fn queries(host: &mut Host, times: usize) {
     let mut client = host.client();
     for round in 0..times {
-        let line = match round % 20 {
+        let line = match round % 50 {
             0 => "hpy.heap()",
             7 => "prefs()",
             13 => "no_such_name",
