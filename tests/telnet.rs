@@ -49,6 +49,7 @@ impl Host {
         let runtime = Folder::new(&format!("telnet-{test:.20}"));
         let mut command = again(test, "program");
         command
+            .arg("--include-ignored")
             .env("XDG_RUNTIME_DIR", runtime.path())
             .stdin(Stdio::piped());
         let mut child = start(&mut command);

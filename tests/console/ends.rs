@@ -42,7 +42,6 @@ fn a_query_is_interrupted_and_the_session_goes_on() {
         other => panic!("{other:?}"),
     }
     assert!(matches!(client.read(), Ok(Said::Prompt(_))));
-    signal(copy, libc::SIGCONT);
     assert!(
         answer(&mut client, "x").contains("Page"),
         "variables are kept"
