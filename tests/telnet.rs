@@ -101,7 +101,7 @@ fn a_session_as_a_user_has_it() {
     telnet.sees(0, "Password: ");
     let password = host.password.clone();
     telnet.types(&format!("{password}\r"));
-    telnet.sees(0, ">>> ");
+    telnet.sees_prompt(0);
     assert!(
         !telnet.screen.contains(&password),
         "it is shown: {}",
@@ -119,12 +119,11 @@ fn a_session_as_a_user_has_it() {
     // Ctrl-C ends the query and not the session.
     let copy = wait_for("a copy", || child_of(host.child.id()));
     telnet.types("hpy.heap()\r");
-    let other = || child_of(host.child.id()).filter(|pid| *pid != copy);
-    let next = wait_for("another copy", other);
+    let next = working_child_of(host.child.id(), copy);
     signal(next, libc::SIGSTOP);
     let from = telnet.screen.len();
     telnet.types("\x03");
-    telnet.sees(from, ">>> ");
+    telnet.sees_prompt(from);
     let said = &telnet.screen[from..];
     // It may have answered just before it was stopped.
     assert!(

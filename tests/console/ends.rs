@@ -11,7 +11,7 @@ use crate::process::*;
 /// A query whose copy is stopped, so that it goes on as long as nobody ends it.
 fn begun(host: &Host, client: &mut Client) -> u32 {
     client.send("hpy.heap()").expect("sends");
-    let copy = host.copy();
+    let copy = working_child_of(host.pid(), 0);
     signal(copy, libc::SIGSTOP);
     copy
 }
@@ -28,9 +28,7 @@ fn a_query_is_interrupted_and_the_session_goes_on() {
     // The copy that is there is ended for the new one.
     let first = host.copy();
     client.send("hpy.heap()").expect("sends");
-    let copy = wait_for("another copy", || {
-        child_of(host.pid()).filter(|pid| *pid != first)
-    });
+    let copy = working_child_of(host.pid(), first);
     signal(copy, libc::SIGSTOP);
     let mut to = client.stream();
     to.write_all(b"\x03").expect("writes");
@@ -77,9 +75,7 @@ fn a_copy_that_is_killed_is_told_and_the_next_line_makes_another() {
     answer(&mut client, "x");
     let first = host.copy();
     client.send("hpy.heap()").expect("sends");
-    let copy = wait_for("another copy", || {
-        child_of(host.pid()).filter(|pid| *pid != first)
-    });
+    let copy = working_child_of(host.pid(), first);
     signal(copy, libc::SIGSTOP);
     signal(copy, libc::SIGKILL);
     match client.read().expect("said") {

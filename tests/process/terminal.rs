@@ -71,14 +71,24 @@ impl Terminal {
         }
     }
 
+    /// Waits for the prompt at the end of the screen, behind the first `from` bytes.
+    #[track_caller]
+    pub(crate) fn sees_prompt(&mut self, from: usize) {
+        let until = Instant::now() + Duration::from_secs(60);
+        // Names of types end so as well, but not at a line's beginning.
+        while !self.screen[from..].ends_with("\n>>> ") {
+            assert!(Instant::now() < until, "no prompt: {}", self.screen);
+            self.read();
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
     /// Types a line, and gives what stands there up to the next prompt.
     #[track_caller]
     pub(crate) fn ask(&mut self, line: &str) -> String {
         let from = self.screen.len();
         self.types(&format!("{line}\r"));
-        self.sees(from, "\n");
-        let at = self.screen[from..].find('\n').expect("just seen");
-        self.sees(from + at, ">>> ");
+        self.sees_prompt(from);
         self.screen[from..].to_owned()
     }
 
