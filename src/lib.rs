@@ -23,6 +23,7 @@
 //! * [`console::serve`] lets `endler attach PID` ask the running process.
 //! * [`trackref`] lists the live objects of types, and hands them back.
 //! * [`phase`] marks phases, whose ends can be compared.
+//! * [`tag`] and [`tagged`] say which part of the program allocates.
 //! * [`inner_statistics`] lets the inner allocator say what it keeps of the memory
 //!   that was freed, for `endler fragmentation`.
 //! * [`snapshot`] opens a snapshot in the process, for its own tests.
@@ -36,6 +37,9 @@ pub mod console;
 mod error;
 pub mod inner;
 mod snapshot;
+mod tags;
+#[cfg(feature = "tracing")]
+pub mod tracing;
 pub mod trackref;
 pub mod watch;
 
@@ -75,6 +79,7 @@ pub use endler_reports as reports;
 pub use endler_snapshot::{Bytes, InnerStatistics};
 pub use error::Error;
 pub use snapshot::{Snapshot, SnapshotInfo};
+pub use tags::{TagGuard, Tagged, tag, tagged};
 pub use watch::watch;
 
 /// At each delivery of `signal`: writes the partition tables (text) and the

@@ -12,6 +12,9 @@ fn main() {
         "not run here: the group `builds` (stacks and types in optimised builds): tests/builds.sh"
     );
     println!(
+        "not run here in full: the group `fuzz` (`fuzzed` damages the same files): tests/fuzz.sh"
+    );
+    println!(
         "not run here: the group `json` (the views as JSON, beside what the command's tests see): \
          cargo test -p endler-reports --features json --test json"
     );

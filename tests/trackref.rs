@@ -67,10 +67,10 @@ fn the_table_is_trackrefs_to_the_letter() {
     assert!(seconds >= 1, "{table}");
     let expect = format!(
         "Live References\n\n\
-         trackref::BookSpider                1   oldest: {seconds}s ago\n\
-         trackref::HtmlResponse              2   oldest: {seconds}s ago\n\
-         trackref::Item                      2   oldest: {seconds}s ago\n\
-         trackref::Request                3456   oldest: {seconds}s ago\n"
+         BookSpider                          1   oldest: {seconds}s ago\n\
+         HtmlResponse                        2   oldest: {seconds}s ago\n\
+         Item                                2   oldest: {seconds}s ago\n\
+         Request                          3456   oldest: {seconds}s ago\n"
     );
     assert_eq!(table.to_string(), expect);
     // The age is the oldest's, and whole seconds are rounded down.
@@ -78,7 +78,7 @@ fn the_table_is_trackrefs_to_the_letter() {
     let ignoring = live_refs_ignoring(&["*Spider", "Re?uest", "trackref::It*"]);
     assert_eq!(
         ignoring.to_string(),
-        "Live References\n\ntrackref::HtmlResponse              1   oldest: 0s ago\n"
+        "Live References\n\nHtmlResponse                        1   oldest: 0s ago\n"
     );
     assert_eq!(
         live_refs_ignoring(&["*"]).to_string(),
@@ -86,6 +86,40 @@ fn the_table_is_trackrefs_to_the_letter() {
     );
     drop((requests, items, spider, late));
     assert_eq!(live_refs().to_string(), "Live References\n\n");
+}
+
+mod other {
+    pub(super) struct Request;
+    pub(super) mod request {
+        pub(in super::super) struct Item;
+    }
+}
+
+#[test]
+fn two_types_of_one_name_have_as_much_path_as_tells_them_apart() {
+    let _alone = alone();
+    let mine = request(1);
+    let others = Tracked::new(other::Request);
+    let items = (Item::default(), Tracked::new(other::request::Item));
+    let text = live_refs().to_string();
+    let names: Vec<&str> = text
+        .lines()
+        .skip(2)
+        .map(|line| line[..30].trim_end())
+        .collect();
+    assert_eq!(
+        names,
+        [
+            "other::Request",
+            "request::Item",
+            "trackref::Item",
+            "trackref::Request"
+        ]
+    );
+    // The rows themselves have whole names.
+    let table = live_refs();
+    assert_eq!(rows(&table)[0].0, "trackref::Item");
+    drop((mine, others, items));
 }
 
 #[test]
@@ -256,7 +290,7 @@ fn one_table_shows_what_is_tracked_and_what_is_on_the_heap() {
     assert_eq!(find("Box<[u64; 5]>", Source::Heap), Some(70), "{table}");
     let text = table.to_string();
     assert!(text.contains("\nBox<[u64; 5]>                      70   oldest: 0s ago   heap\n"));
-    assert!(text.contains("\ntrackref::Request                  50   oldest: 0s ago\n"));
+    assert!(text.contains("\nRequest                            50   oldest: 0s ago\n"));
     let names: Vec<_> = table
         .rows()
         .iter()

@@ -20,6 +20,7 @@ use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 
 use endler_snapshot::{Clock, Tick};
 
+use crate::time_page::TimePage;
 use crate::vdso::{self, ClockGettime};
 
 /// Nanoseconds in a tick, as a power of two.
@@ -31,6 +32,7 @@ pub(crate) struct Start {
     nanos: AtomicU64,
     /// A [`ClockGettime`]; null before the start.
     read: AtomicPtr<()>,
+    page: TimePage,
 }
 
 impl Start {
@@ -38,6 +40,7 @@ impl Start {
         Start {
             nanos: AtomicU64::new(0),
             read: AtomicPtr::new(core::ptr::null_mut()),
+            page: TimePage::new(),
         }
     }
 
@@ -48,19 +51,38 @@ impl Start {
         self.read.store(read as *mut (), Ordering::Release);
     }
 
-    /// Ticks since the start.
+    /// Ticks since the start; 0 before it.
     #[inline(always)]
     pub(crate) fn tick(&self) -> u32 {
+        let nanos = match self.page.read() {
+            Some(nanos) => nanos,
+            None => self.ask(),
+        };
+        let ticks = nanos.wrapping_sub(self.nanos.load(Ordering::Relaxed)) >> SHIFT;
+        ticks.min(u64::from(u32::MAX)) as u32
+    }
+
+    /// The coarse clock as the kernel's function tells it, by which the page is learned.
+    #[inline(never)]
+    fn ask(&self) -> u64 {
         let read = self.read.load(Ordering::Relaxed);
         if read.is_null() {
-            return 0;
+            return self.nanos.load(Ordering::Relaxed);
         }
         // SAFETY: what is stored there, if anything, is a function of this type.
         let read = unsafe { core::mem::transmute::<*mut (), ClockGettime>(read) };
-        let ticks = ask(read, libc::CLOCK_MONOTONIC_COARSE)
-            .wrapping_sub(self.nanos.load(Ordering::Relaxed))
-            >> SHIFT;
-        ticks.min(u64::from(u32::MAX)) as u32
+        let now = ask(read, libc::CLOCK_MONOTONIC_COARSE);
+        if self.page.is_open() {
+            self.page
+                .learn(now, &|| ask(read, libc::CLOCK_MONOTONIC_COARSE));
+        }
+        now
+    }
+
+    /// For a snapshot: makes sure that the page still tells the time.
+    pub(crate) fn check(&self) {
+        self.page
+            .check(&|| ask(libc::clock_gettime, libc::CLOCK_MONOTONIC_COARSE));
     }
 
     /// The clock as of now.

@@ -90,6 +90,37 @@ pub fn mode() -> Option<Mode> {
 }
 
 /// Without effect here.
+#[derive(Clone, Copy, Debug)]
+pub struct Tag(());
+
+impl Tag {
+    /// Without effect here.
+    #[must_use]
+    pub fn new(_name: &str) -> Tag {
+        Tag(())
+    }
+
+    /// Without effect here.
+    pub fn enter(self) -> Scope {
+        Scope(std::marker::PhantomData)
+    }
+
+    /// Without effect here.
+    #[must_use]
+    pub fn keep(self) -> Kept {
+        Kept(())
+    }
+}
+
+/// Without effect here.
+#[derive(Debug)]
+pub struct Scope(std::marker::PhantomData<*mut ()>);
+
+/// Without effect here.
+#[derive(Debug)]
+pub struct Kept(());
+
+/// Without effect here.
 pub fn enter_phase(_name: &str) {}
 
 /// Without effect here.

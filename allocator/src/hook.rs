@@ -32,6 +32,7 @@ use crate::shadow::Shadow;
 use crate::slots::{Record, Slab};
 use crate::state;
 use crate::sync::{AtomicU32, AtomicU64, Ordering};
+use crate::tags::Tags;
 use crate::threads::Threads;
 use crate::unwind::cache::RuleCache;
 use crate::unwind::memo::Memo;
@@ -51,6 +52,7 @@ pub(crate) struct Recorder {
     pub(crate) start: Start,
     pub(crate) epochs: Epochs,
     pub(crate) phases: Phases,
+    pub(crate) tags: Tags,
     /// Slots of blocks that were freed on threads without a row.
     pub(crate) late: Late,
     /// Allocations of threads that have no row, which could not be recorded.
@@ -77,6 +79,7 @@ pub(crate) static RECORDER: Recorder = Recorder {
     start: Start::new(),
     epochs: Epochs::new(),
     phases: Phases::new(),
+    tags: Tags::new(),
     late: Late::new(),
     lost: AtomicU64::new(0),
     deciding: AtomicU32::new(0),
@@ -136,15 +139,13 @@ pub(crate) fn decide(default: Mode, inner: &'static str) -> u8 {
 extern "C" fn forked() {
     RECORDER.process.store(os::process_id(), Ordering::Relaxed);
     RECORDER.epochs.forked(RECORDER.start.tick());
-    let own = row_if_any();
-    if let Some(row) = own {
-        row.set_tid(os::thread_id());
-    }
+    let own = row_if_any().inspect(|row| row.set_tid(os::thread_id()));
     // The other threads do not exist here, and no realloc of theirs ever ends:
-    // where their blocks stand now nobody knows.
+    // where their blocks stand now nobody knows. Nor does any scope.
     for row in RECORDER.rows.iter() {
         if !own.is_some_and(|own| core::ptr::eq(own, row)) {
             row.unpark();
+            row.scopes.clear();
         }
     }
 }
@@ -160,7 +161,7 @@ pub fn notice_fork() {
 }
 
 #[inline(always)]
-fn row_if_any() -> Option<&'static Row> {
+pub(crate) fn row_if_any() -> Option<&'static Row> {
     let at = ROW.with(|row| row.load(Ordering::Relaxed));
     if at <= CLAIMING {
         return None;

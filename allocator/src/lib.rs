@@ -44,11 +44,15 @@ mod recorder {
     pub(crate) mod pause;
     pub(crate) mod phases;
     pub(crate) mod rows;
+    pub(crate) mod scopes;
     pub(crate) mod shadow;
     pub(crate) mod slots;
     pub(crate) mod state;
     pub(crate) mod sync;
+    pub(crate) mod tagging;
+    pub(crate) mod tags;
     pub(crate) mod threads;
+    pub(crate) mod time_page;
     pub(crate) mod totals;
     pub(crate) mod unwind;
     pub(crate) mod vdso;
@@ -57,6 +61,7 @@ mod recorder {
     pub use heap::Heap;
     pub use hook::{enter_phase, inner_allocator, mode, notice_fork};
     pub use pause::{Pause, pause};
+    pub use tagging::{Kept, Scope, Tag};
 }
 #[cfg(all(target_os = "linux", target_arch = "x86_64", not(endler_elsewhere)))]
 pub(crate) use recorder::*;
@@ -69,7 +74,8 @@ mod recorder;
 
 pub use mode::Mode;
 pub use recorder::{
-    Heap, Pause, coarse_nanos, enter_phase, inner_allocator, mode, notice_fork, pause,
+    Heap, Kept, Pause, Scope, Tag, coarse_nanos, enter_phase, inner_allocator, mode, notice_fork,
+    pause,
 };
 
 /// Freezing: an image of this process, while it goes on.

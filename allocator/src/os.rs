@@ -310,6 +310,32 @@ pub(crate) fn write_fd(fd: i32, bytes: &[u8]) {
     }
 }
 
+/// Gives the bytes of a file such as `/proc/self/maps` one by one, without allocating,
+/// as long as `each` says so.
+pub(crate) fn read_bytes(path: &core::ffi::CStr, each: &mut dyn FnMut(u8) -> bool) {
+    let flags = (libc::O_RDONLY | libc::O_CLOEXEC) as u64;
+    let at = libc::AT_FDCWD as i64 as u64;
+    let args = [at, path.as_ptr() as u64, flags, 0, 0, 0];
+    // SAFETY: the path is a C string.
+    let fd = unsafe { syscall(libc::SYS_openat, args) };
+    if fd < 0 {
+        return;
+    }
+    let mut buffer = [0u8; 2048];
+    loop {
+        let (into, len) = (buffer.as_mut_ptr() as u64, buffer.len() as u64);
+        // SAFETY: the buffer is writable for its length.
+        let got = unsafe { syscall(libc::SYS_read, [fd as u64, into, len, 0, 0, 0]) };
+        let len = usize::try_from(got).unwrap_or(0);
+        let text = buffer.get(..len).unwrap_or(&[]);
+        if text.is_empty() || !text.iter().all(|byte| each(*byte)) {
+            break;
+        }
+    }
+    // SAFETY: the descriptor is ours and open.
+    unsafe { syscall(libc::SYS_close, [fd as u64, 0, 0, 0, 0, 0]) };
+}
+
 /// Reads a small file such as `/proc/self/maps` into `into` without allocating;
 /// gives the number of bytes read.
 pub(crate) fn read_file(path: &core::ffi::CStr, into: &mut [u8]) -> usize {

@@ -7,6 +7,7 @@
 //!        stacks, memo               the stack and the walks remembered
 //!        cache                      hash of a walk → context, direct-mapped
 //!        totals                     frees by context
+//!        own, scopes                its own number, and the tags that are set
 //! ```
 //!
 //! A thread finds its row through a `const` thread-local without a destructor,
@@ -38,6 +39,7 @@ use crate::epochs::Stamp;
 use crate::late::Late;
 use crate::os;
 use crate::parking::Parking;
+use crate::scopes::{Open, Scopes};
 use crate::shadow::map_new;
 use crate::slots::{Record, Slab, Slot};
 use crate::threads::Threads;
@@ -88,6 +90,9 @@ pub(crate) struct Row {
     memo: UnsafeCell<Memo>,
     cache: [Cached; CACHE],
     pub(crate) totals: ThreadTotals,
+    /// The thread's own number; `thread` is another one while a tag is set.
+    own: AtomicU32,
+    pub(crate) scopes: Scopes,
 }
 
 /// Proof that the calling thread is inside the profiler, and its row.
@@ -142,6 +147,31 @@ impl Row {
         self.thread.load(Ordering::Relaxed)
     }
 
+    /// The thread's own number, which stands for it without a tag.
+    pub(crate) fn own(&self) -> u16 {
+        self.own.load(Ordering::Relaxed) as u16
+    }
+
+    /// Opens a scope: from here on blocks bear its number. Its place; none if too many
+    /// are open.
+    pub(crate) fn open_scope(&self, scope: Open) -> Option<u32> {
+        let at = self.scopes.open(scope)?;
+        self.bear_innermost();
+        Some(at)
+    }
+
+    /// Closes the scope at a place: blocks bear what the innermost one says that is left.
+    pub(crate) fn close_scope(&self, at: u32) {
+        self.scopes.close(at);
+        self.bear_innermost();
+    }
+
+    fn bear_innermost(&self) {
+        let number = self.scopes.innermost().map_or(self.own(), |s| s.number);
+        self.thread
+            .store(u64::from(number) << 48, Ordering::Relaxed);
+    }
+
     /// Enters the profiler; none if the thread is inside already (a signal
     /// handler that allocates, or the profiler's own code).
     #[inline(always)]
@@ -194,7 +224,7 @@ impl Row {
         let refills = self.refills.get();
         if refills < 4 {
             self.refills.set(refills.wrapping_add(1));
-            free.threads.rename((self.thread() >> 48) as u16);
+            free.threads.rename(self.own());
         }
         if !stamp.in_cut() {
             self.drain(&self.late, free);
@@ -341,8 +371,10 @@ impl Row {
     fn take_over(&self, tid: u32, threads: &Threads, sp: u64) {
         // What the former owner wrote last is ordered before what is written here.
         self.set_busy(IN_HOOK);
-        let number = u64::from(threads.enter(tid));
-        self.thread.store(number << 48, Ordering::Relaxed);
+        let number = threads.enter(tid);
+        self.own.store(u32::from(number), Ordering::Relaxed);
+        self.scopes.clear();
+        self.bear_innermost();
         self.refills.set(0);
         // The former owner cannot have died inside an inner realloc and gone on.
         self.parking.unpark();

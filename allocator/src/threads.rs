@@ -3,6 +3,9 @@
 //! Numbers rise and are never reused, so a block never changes its thread.
 //! When all 65,534 are given out, later threads share the last number, which
 //! reports show as such.
+//!
+//! A number can also stand for a thread under a tag (tags.rs): its entry is the
+//! pair of the thread's own number and the tag's.
 
 #![deny(
     clippy::unwrap_used,
@@ -17,10 +20,14 @@ use core::sync::atomic::{AtomicU32, AtomicU64};
 use crate::os;
 use crate::shadow::install;
 use crate::sync::{AtomicPtr, Ordering};
+use crate::tags::TOO_MANY;
 
 const MAX: usize = 1 << 16;
 /// The number that threads share when all others are taken.
 pub(crate) const SHARED: u16 = u16::MAX;
+/// Numbers from here on are for threads without a tag, and for those that say that
+/// there are too many.
+pub(crate) const PAIRS: u16 = SHARED / 4 * 3;
 
 /// What is known of one thread.
 #[repr(C)]
@@ -28,12 +35,22 @@ pub(crate) struct Entry {
     pub(crate) tid: AtomicU32,
     /// The kernel's name, as two words of bytes.
     name: [AtomicU64; 2],
+    /// A thread's own number, and a tag; 0 in the entry of a thread.
+    pair: AtomicU32,
 }
 
 impl Entry {
     fn set_name(&self, name: [u8; 16]) {
         for (to, from) in self.name.iter().zip(name.as_chunks::<8>().0) {
             to.store(u64::from_ne_bytes(*from), Ordering::Relaxed);
+        }
+    }
+
+    /// The thread's own number and the tag, if this is a thread under a tag.
+    pub(crate) fn pair(&self) -> Option<(u16, u16)> {
+        match self.pair.load(Ordering::Relaxed) {
+            0 => None,
+            pair => Some(((pair >> 16) as u16, pair as u16)),
         }
     }
 
@@ -77,6 +94,19 @@ impl Threads {
             entry.set_name(os::thread_name());
         }
         number
+    }
+
+    /// A number for a thread under a tag, which is not 0; none if there is no room.
+    pub(crate) fn enter_pair(&self, own: u16, tag: u16) -> Option<u16> {
+        let end = if tag == TOO_MANY { SHARED } else { PAIRS };
+        let more = |count: u32| (count < u32::from(end)).then(|| count.saturating_add(1));
+        let relaxed = Ordering::Relaxed;
+        let number = self.count.fetch_update(relaxed, relaxed, more).ok()?;
+        let number = u16::try_from(number).ok()?;
+        let pair = u32::from(own) << 16 | u32::from(tag);
+        let entry = self.entry_or_map(number)?;
+        entry.pair.store(pair, Ordering::Release);
+        Some(number)
     }
 
     /// Reads the calling thread's name again: it is often set after the first

@@ -62,7 +62,7 @@ pub(crate) fn measure(programs: &Programs, rounds: u32, pages: u32) -> Result<Ve
 }
 
 /// Seconds of the phases, and of the whole process.
-fn crawl(
+pub(crate) fn crawl(
     program: &Path,
     site: &Path,
     dumps: &Path,

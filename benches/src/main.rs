@@ -15,6 +15,7 @@
 
 mod contenders;
 mod crawl;
+mod graph;
 mod instructions;
 mod machine;
 mod markdown;
@@ -47,7 +48,7 @@ struct Args {
     rounds: u32,
 
     /// Measure these alone: json, churn, html, thread, threads, bursts, crawl,
-    /// memory, instructions, snapshot
+    /// memory, instructions, snapshot, graph
     #[arg(long, value_name = "NAME", value_delimiter = ',', value_parser = names())]
     only: Vec<String>,
 
@@ -70,7 +71,7 @@ enum Command {
 }
 
 /// Sections that are no workload of [`times`].
-const SECTIONS: [&str; 4] = ["crawl", "memory", "instructions", "snapshot"];
+const SECTIONS: [&str; 5] = ["crawl", "memory", "instructions", "snapshot", "graph"];
 
 fn names() -> PossibleValuesParser {
     let workloads = times::WORKLOADS.iter().map(|(name, _)| *name);
@@ -186,6 +187,12 @@ fn measure(args: &Args) -> Result<(), String> {
         let snapshot = snapshot::measure(&programs, rounds.min(3), blocks)?;
         print!("{}", text::snapshot(&snapshot));
         results.snapshot = Some(snapshot);
+    }
+    if args.wants("graph") {
+        let blocks = args.size(10_000_000, 100_000);
+        let pages = args.size(12_000, 800);
+        results.graph = graph::measure(&programs, rounds.min(3), blocks, pages)?;
+        print!("{}", text::graph(&results.graph));
     }
 
     if args.results.is_none() && (args.quick || !args.only.is_empty()) {

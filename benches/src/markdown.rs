@@ -21,11 +21,16 @@ const COLUMNS: [(&str, &str, bool); 7] = [
 
 /// All tables.
 pub(crate) fn tables(results: &Results) -> String {
-    [times(results), instructions(results), memory(results)]
-        .into_iter()
-        .filter(|table| !table.is_empty())
-        .collect::<Vec<_>>()
-        .join("\n")
+    [
+        times(results),
+        instructions(results),
+        memory(results),
+        graph(results),
+    ]
+    .into_iter()
+    .filter(|table| !table.is_empty())
+    .collect::<Vec<_>>()
+    .join("\n")
 }
 
 fn times(results: &Results) -> String {
@@ -114,6 +119,28 @@ fn memory(results: &Results) -> String {
     let mut text = String::from("| inside | bytes added to a live block of 48 |\n|---|--:|\n");
     for row in &results.memory {
         text.push_str(&format!("| {} | {:.1} |\n", row.inner, row.bytes_per_block));
+    }
+    text
+}
+
+fn graph(results: &Results) -> String {
+    if results.graph.is_empty() {
+        return String::new();
+    }
+    let mut text = String::from(
+        "| references of | blocks | edges | seconds | ns a block | bytes a block |\n\
+         |---|--:|--:|--:|--:|--:|\n",
+    );
+    for row in &results.graph {
+        text.push_str(&format!(
+            "| {} | {:.0} | {:.0} | {:.3} | {:.0} | {:.1} |\n",
+            row.of,
+            row.blocks,
+            row.edges,
+            row.seconds,
+            row.seconds / row.blocks * 1e9,
+            row.bytes_per_block
+        ));
     }
     text
 }

@@ -87,6 +87,21 @@ impl Programs {
         Ok(folder)
     }
 
+    /// Builds the examples `scan_speed` and `graph_speed`; their paths in this order.
+    pub(crate) fn speeds(&self) -> Result<[PathBuf; 2], String> {
+        let names = ["scan_speed", "graph_speed"];
+        let mut cargo = cargo();
+        cargo
+            .args(["build", "--release", "--quiet", "-p", "endler-reports"])
+            .args(names.iter().flat_map(|name| ["--example", name]))
+            .arg("--manifest-path")
+            .arg(root().join("Cargo.toml"))
+            .arg("--target-dir")
+            .arg(&self.target);
+        succeed(cargo)?;
+        Ok(names.map(|name| self.target.join("release/examples").join(name)))
+    }
+
     /// Builds the example `crawl` as it is, and with the system allocator in
     /// endler's place; their paths in this order.
     pub(crate) fn crawls(&self) -> Result<[PathBuf; 2], String> {

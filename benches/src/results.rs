@@ -16,7 +16,8 @@
 //!  "memory": [{"inner": "glibc", "bytes_per_block": 44.0}],
 //!  "instructions": [{"inner": "glibc", "operation": "alloc", "stack": "same", "depth": 8,
 //!                    "alone": 171.0, "off": 177.0, "exact": 700.0}],
-//!  "snapshot": {"blocks": 10000000}}
+//!  "snapshot": {"blocks": 10000000},
+//!  "graph": [{"of": "heap", "blocks": 10000000.0, "edges": 30100000.0, "seconds": 5.0, "bytes_per_block": 90.0}]}
 //! ```
 
 use std::collections::BTreeMap;
@@ -45,6 +46,8 @@ pub(crate) struct Results {
     pub memory: Vec<Memory>,
     pub instructions: Vec<Instructions>,
     pub snapshot: Option<Snapshot>,
+    #[serde(default)]
+    pub graph: Vec<Graph>,
 }
 
 /// What it ran on.
@@ -134,6 +137,18 @@ pub(crate) struct Snapshot {
     pub writer_longest_write_seconds: f64,
     /// What all rounds took beyond the quiet one during the snapshot.
     pub writer_lost_seconds: f64,
+}
+
+/// The scan of a heap (`scan`), or graph, dominators and retained sizes together on two
+/// threads: of a made heap, by the name of its shape, or of the crawl's (`snapshot`).
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Graph {
+    pub of: String,
+    pub blocks: f64,
+    pub edges: f64,
+    pub seconds: f64,
+    /// The most memory at one time, for each block; the edges are in it.
+    pub bytes_per_block: f64,
 }
 
 impl Spread {

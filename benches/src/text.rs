@@ -1,7 +1,7 @@
 //! The tables on standard output.
 
 use crate::contenders::{EXACT, NONE};
-use crate::results::{Instructions, Memory, Results, Snapshot, Spread, Timed};
+use crate::results::{Graph, Instructions, Memory, Results, Snapshot, Spread, Timed};
 use crate::times::WORKLOADS;
 
 /// One workload's rows, printed as soon as they stand.
@@ -197,6 +197,26 @@ pub(crate) fn snapshot(of: &Snapshot) -> String {
     let mut text = format!("\na snapshot of {:.0} live blocks of 48 bytes\n", of.blocks);
     for (name, value) in rows {
         text.push_str(&format!("  {name:<46}{value}\n"));
+    }
+    text
+}
+
+/// Times and memory of the reference graph.
+pub(crate) fn graph(rows: &[Graph]) -> String {
+    let mut text = format!(
+        "\n{:<24}{:>12}{:>12}{:>10}{:>12}{:>14}\n",
+        "references", "blocks", "edges", "seconds", "ns a block", "bytes a block"
+    );
+    for row in rows {
+        text.push_str(&format!(
+            "  {:<22}{:>12.0}{:>12.0}{:>10.3}{:>12.0}{:>14.1}\n",
+            row.of,
+            row.blocks,
+            row.edges,
+            row.seconds,
+            row.seconds / row.blocks * 1e9,
+            row.bytes_per_block
+        ));
     }
     text
 }

@@ -1,9 +1,11 @@
 //! How fast the reference graph is made and asked, and the memory that it takes:
-//! `cargo run --release -p endler-reports --example graph_speed -- [blocks] [shape] [threads]`.
+//! `cargo run --release -p endler-reports --example graph_speed -- [blocks|SNAPSHOT] [shape] [threads] [short]`.
 //!
 //! Without arguments it goes through 100 k, 1 M and 10 M blocks and all shapes (`all`) on one
 //! thread. Each has about
-//! three edges a block. Bytes are counted by this program's own allocator: `peak` is all that was
+//! three edges a block. A saved snapshot is a shape of its own. The line `total` has, in columns:
+//! shape, blocks, edges, seconds of graph, dominators and retained sizes together, and the most bytes
+//! a block that were live meanwhile. Bytes are counted by this program's own allocator: `peak` is all that was
 //! live at the worst moment of a stage (edges, sizes and what earlier stages keep among it), for
 //! each block; `kept` is what remains when the stage has ended.
 
@@ -12,6 +14,8 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use endler_reports::graph::*;
+use endler_reports::holding::{Purpose, graph};
+use endler_reports::partition::Heap;
 use endler_snapshot::Bytes;
 
 struct Counting;
@@ -221,7 +225,16 @@ fn stage<T>(name: &str, blocks: u32, make: impl FnOnce() -> T) -> (T, Duration) 
     (made, took)
 }
 
-fn run(n: u32, (name, shape): Shape, threads: Threads) {
+/// What is measured.
+struct Input {
+    name: String,
+    blocks: u32,
+    roots: u32,
+    columns: EdgeColumns,
+    sizes: Vec<Bytes>,
+}
+
+fn made(n: u32, (name, shape): Shape) -> Input {
     let mut columns = EdgeColumns::default();
     let mut edges = 0;
     let roots = shape(n, &mut |_, _| edges += 1);
@@ -236,16 +249,76 @@ fn run(n: u32, (name, shape): Shape, threads: Threads) {
     let sizes: Vec<Bytes> = (0..n)
         .map(|_| Bytes(16 + u64::from(random.below(100))))
         .collect();
+    Input {
+        name: name.to_owned(),
+        blocks: n,
+        roots,
+        columns,
+        sizes,
+    }
+}
+
+/// The references of a snapshot as the views follow them.
+fn saved(path: &str) -> Input {
+    let bytes = std::fs::read(path).expect("a snapshot");
+    let image = endler_snapshot::format::read(&bytes).expect("a snapshot");
+    let heap = Heap::new(&image);
+    let graph = graph(heap, Purpose::Retain).expect("a snapshot with references");
+    let mut columns = EdgeColumns::default();
+    for node in 0..graph.nodes() {
+        for edge in graph.edges_of(NodeId(node)) {
+            columns.push(NodeId(node), edge.target, edge.kind, edge.label);
+        }
+    }
+    Input {
+        name: "snapshot".to_owned(),
+        blocks: graph.blocks(),
+        roots: graph.roots(),
+        columns,
+        sizes: image.blocks.size.clone(),
+    }
+}
+
+/// How much is measured.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Extent {
+    /// Graph, dominators and retained sizes.
+    Short,
+    /// All that is asked of a graph.
+    Whole,
+}
+
+fn run(input: Input, threads: Threads, extent: Extent) {
+    let Input {
+        name,
+        blocks: n,
+        roots,
+        columns,
+        sizes,
+    } = input;
+    let edges = columns.source.len();
     println!("{name}: {n} blocks, {edges} edges");
     let follow = Follow::Retaining;
+    let mut most = 0.0_f64;
+    let mut peak = || {
+        let now = PEAK.load(Relaxed) as f64 / f64::from(n.max(1));
+        most = most.max(now);
+        most
+    };
     let (graph, a) = stage("graph", n, || Graph::new(n, roots, columns));
+    peak();
     let graph = graph.expect("every edge's ends are nodes");
     let (dominators, b) = stage("dominators", n, || Dominators::on(&graph, follow, threads));
+    peak();
     let (retained, c) = stage("retained", n, || Retained::new(&graph, &dominators, &sizes));
     println!(
-        "  these three            {:>8.3} s",
-        (a + b + c).as_secs_f64()
+        "total {name} {n} {edges} {:.3} {:.1}",
+        (a + b + c).as_secs_f64(),
+        peak()
     );
+    if extent == Extent::Short {
+        return;
+    }
     let (shares, _) = stage("roots by retained", n, || {
         retained.roots(&graph, &dominators)
     });
@@ -304,18 +377,24 @@ fn run(n: u32, (name, shape): Shape, threads: Threads) {
 
 fn main() {
     let mut arguments = std::env::args().skip(1);
-    let blocks = arguments
-        .next()
-        .map(|n| n.parse().expect("a number of blocks"));
+    let first = arguments.next();
+    let blocks = first.as_ref().and_then(|n| n.parse().ok());
     let only = arguments.next().filter(|name| name != "all");
     let threads = match arguments.next().as_deref() {
         Some("2") => Threads::Two,
         _ => Threads::One,
     };
+    let extent = match arguments.next().as_deref() {
+        Some("short") => Extent::Short,
+        _ => Extent::Whole,
+    };
+    if let (Some(path), None) = (first, blocks) {
+        return run(saved(&path), threads, extent);
+    }
     for n in blocks.map_or(vec![100_000, 1_000_000, 10_000_000], |n| vec![n]) {
         for shape in SHAPES {
             if only.as_ref().is_none_or(|name| name == shape.0) {
-                run(n, shape, threads);
+                run(made(n, shape), threads, extent);
             }
         }
     }

@@ -1,5 +1,6 @@
 //! How fast a heap is scanned for edges, and what that takes in memory:
-//! `cargo run --release -p endler-reports --example scan_speed [blocks]`.
+//! `cargo run --release -p endler-reports --example scan_speed [blocks]`. The line `total` has the
+//! columns of `graph_speed`'s.
 //!
 //! The heap is made by hand in one array: requests with a text, a vector of two
 //! texts, the next request, and eight pointers to others anywhere. The types
@@ -120,12 +121,17 @@ fn main() {
     let (begin, cpu) = (Instant::now(), cpu_seconds());
     let graph = scan(&image, &memory, &Options::default(), &[]);
     let took = begin.elapsed();
+    let bytes = (resident() - before) as f64 / blocks as f64;
     println!(
-        "{blocks} blocks, {} edges in {took:.2?}, {:.2} s of processor time; peak {:.1} bytes a \
+        "{blocks} blocks, {} edges in {took:.2?}, {:.2} s of processor time; peak {bytes:.1} bytes a \
          block more than before",
         graph.edges.len(),
         cpu_seconds() - cpu,
-        (resident() - before) as f64 / blocks as f64
+    );
+    println!(
+        "total scan {blocks} {} {:.3} {bytes:.1}",
+        graph.edges.len(),
+        took.as_secs_f64()
     );
     assert_eq!(graph.edges.len(), requests * 13 - 1);
     let guesses = (0..graph.edges.len()).filter(|&e| graph.edges.is_guess(e));

@@ -115,6 +115,11 @@ fn the_first_line_says_how_to_get_types() {
          `debug = 2` in its profile ([profile.release] in Cargo.toml), build and run again; if it was built so, \
          give the file with --binary FILE."
     );
+    assert_eq!(
+        first(&|image| level(image, DebugLevel::Limited, "/opt/crawl")),
+        "No fields of crawl: its debug information does not describe types. To see which field holds a block, set \
+         `debug = 2` in its profile ([profile.release] in Cargo.toml), build and run again."
+    );
     let newer = "/opt/crawl is another build than the one that ran (its build id is 01, not 02)";
     assert_eq!(
         first(&|image| level(image, DebugLevel::Nothing, newer)),

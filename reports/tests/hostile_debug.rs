@@ -3,17 +3,22 @@
 //! statics are read from each; nothing panics or goes on for ever, and memory stays
 //! in proportion to the file.
 
-use std::alloc::{GlobalAlloc, Layout, System};
+#[path = "hostile_debug/counting.rs"]
+mod counting;
+#[path = "hostile_debug/library.rs"]
+mod library;
+#[path = "hostile_debug/reader.rs"]
+#[allow(dead_code, reason = "names are not looked at")]
+mod reader;
+
 use std::cell::Cell;
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::path::Path;
 
-use endler_reports::resolve::{Options, resolve};
-use endler_reports::scan::scan;
-use endler_snapshot::*;
-use object::{Object, ObjectSection, ObjectSymbol, SymbolKind};
+use counting::counted;
+use library::build;
+use object::{Object, ObjectSection};
+use reader::{Random, image};
 
 /// Seconds after which the process is killed, far more than it takes: a loop without
 /// end must end.
@@ -22,174 +27,12 @@ const ALARM: u32 = 600;
 const MOST_MEMORY: usize = 256 << 20;
 /// Damaged files, some of them damaged in several places.
 const ROUNDS: usize = 40;
-const BASE: u64 = 0x7000_0000_0000;
-
-/// The system's allocator, which notes the most bytes that lived at once.
-struct Counting;
-
-static LIVE: AtomicUsize = AtomicUsize::new(0);
-static MOST: AtomicUsize = AtomicUsize::new(0);
-
-// SAFETY: every call is forwarded to `System` unchanged.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let live = LIVE.fetch_add(layout.size(), Ordering::Relaxed) + layout.size();
-        MOST.fetch_max(live, Ordering::Relaxed);
-        // SAFETY: the caller's promises are passed on.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, address: *mut u8, layout: Layout) {
-        LIVE.fetch_sub(layout.size(), Ordering::Relaxed);
-        // SAFETY: the caller's promises are passed on.
-        unsafe { System.dealloc(address, layout) }
-    }
-}
-
-#[global_allocator]
-static HEAP: Counting = Counting;
-
-/// A linear congruential generator: the same in each run.
-struct Random(Cell<u64>);
-
-impl Random {
-    fn below(&self, end: usize) -> usize {
-        let next = self.0.get().wrapping_mul(6_364_136_223_846_793_005);
-        self.0.set(next.wrapping_add(1_442_695_040_888_963_407));
-        (self.0.get() >> 33) as usize % end.max(1)
-    }
-}
-
-/// Words that are addresses of blocks, or small.
-struct Plausible {
-    blocks: usize,
-    random: Random,
-}
-
-impl Memory for Plausible {
-    fn read(&self, _at: Addr, into: &mut [u8]) -> Result<(), Unreadable> {
-        for word in into.chunks_mut(8) {
-            let number = match self.random.below(3) {
-                0 => self.random.below(9) as u64,
-                _ => address(self.random.below(self.blocks)),
-            };
-            word.copy_from_slice(&number.to_le_bytes()[..word.len()]);
-        }
-        Ok(())
-    }
-}
-
-/// Where the block of a row lies.
-fn address(row: usize) -> u64 {
-    BASE + row as u64 * 512
-}
-
-/// The library, built anew.
-fn small() -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("hostile_debug");
-    fs::create_dir_all(&folder).unwrap();
-    let out = folder.join("small.so");
-    let source = "/tests/hostile_debug/small.rs";
-    let mut rustc = Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
-    rustc
-        .args(["--edition", "2024", "--crate-type", "cdylib"])
-        .args(["--crate-name", "small", "-C", "panic=abort"])
-        .args(["-C", "debuginfo=2", "-C", "opt-level=1"])
-        .args(["-C", "codegen-units=1", "-C", "link-arg=-nostdlib"])
-        .arg("-o")
-        .arg(&out)
-        .arg(format!("{}{source}", env!("CARGO_MANIFEST_DIR")));
-    assert!(rustc.status().unwrap().success(), "{rustc:?}");
-    out
-}
-
-/// An image whose stacks pass through every function of the library.
-fn image(bytes: &[u8], path: &Path) -> Image {
-    let file = object::File::parse(bytes).unwrap();
-    let random = Random(Cell::new(7));
-    let mut image = Image {
-        modules: vec![Module {
-            path: path.display().to_string(),
-            start: Addr(0),
-            end: Addr(1 << 40),
-            ..Module::default()
-        }],
-        threads: vec![Thread::default()],
-        phases: vec![Phase::default()],
-        stacks: StackTrie {
-            parent: vec![StackId(0)],
-            frame: vec![FrameId(0)],
-        },
-        ..Image::default()
-    };
-    image.process.exe = image.modules[0].path.clone();
-    for symbol in file.symbols().filter(|s| s.kind() == SymbolKind::Text) {
-        let all = symbol.address()..symbol.address() + symbol.size();
-        for at in all.step_by(24) {
-            image.frames.push(Frame {
-                address: Addr(at + 1),
-                kind: FrameKind::Call,
-                module: Some(ModuleId(0)),
-            });
-        }
-    }
-    assert!(image.frames.len() > 100, "{}", image.frames.len());
-    for row in 0..600 {
-        let mut stack = StackId(0);
-        for _ in 0..=random.below(4) {
-            image.stacks.parent.push(stack);
-            let frame = FrameId(random.below(image.frames.len()) as u32);
-            image.stacks.frame.push(frame);
-            stack = StackId(image.stacks.parent.len() as u32 - 1);
-        }
-        image.contexts.push(Context {
-            stack,
-            ..Context::default()
-        });
-        image.totals.push(Totals::default());
-        image.blocks.addr.push(Addr(address(row)));
-        image
-            .blocks
-            .size
-            .push(Bytes(8 * random.below(60) as u64 + 8));
-        image.blocks.context.push(ContextId(row as u32));
-        image.blocks.born.push(Tick(0));
-        image.blocks.serial.push(Serial(row as u64));
-        image.blocks.thread.push(ThreadId(0));
-        image.blocks.phase.push(PhaseId(0));
-    }
-    image.check_invariants().unwrap();
-    image
-}
 
 /// Reads all that can be read; how many blocks have a type, and how many edges there are.
-fn read(image: &Image) -> (usize, usize) {
-    MOST.store(LIVE.load(Ordering::Relaxed), Ordering::Relaxed);
-    let before = LIVE.load(Ordering::Relaxed);
-    let mut image = image.clone();
-    let options = Options {
-        debug_dirs: Vec::new(),
-        ..Options::default()
-    };
-    for warning in resolve(&mut image, &options) {
-        let text = warning.to_string();
-        assert!(
-            text.contains("debug = 2") || text.contains("--binary"),
-            "{text}"
-        );
-    }
-    image.check_invariants().unwrap();
-    let memory = Plausible {
-        blocks: image.blocks.len(),
-        random: Random(Cell::new(3)),
-    };
-    let graph = scan(&image, &memory, &options, &[]);
-    let most = MOST.load(Ordering::Relaxed) - before;
-    assert!(most < MOST_MEMORY, "{most} bytes");
-    let names = image.resolution.as_ref().unwrap();
-    let known = names.block_evidence.iter();
-    let known = known.filter(|e| **e != Evidence::Unknown).count();
-    (known, graph.edges.len() + graph.root_edges.len())
+fn read(image: &endler_snapshot::Image) -> (usize, usize) {
+    let (found, memory) = counted(|| reader::read(image));
+    assert!(memory < MOST_MEMORY, "{memory} bytes");
+    (found.known, found.edges)
 }
 
 /// The sections that the readers look into: offset and size in the file.
@@ -255,10 +98,12 @@ fn damage(bytes: &mut Vec<u8>, sections: &[(usize, usize)], random: &Random) {
 fn lies_end_in_less_known_and_nothing_worse() {
     // SAFETY: it only sets a timer.
     unsafe { libc::alarm(ALARM) };
-    let path = small();
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/hostile_debug/small.rs");
+    let path = build("hostile_debug", Path::new(source), &[]);
     let whole = fs::read(&path).unwrap();
     let damaged = path.with_file_name("damaged.so");
-    let mut image = image(&whole, &path);
+    let mut image = image(&whole, &path).unwrap();
+    assert!(image.frames.len() > 100, "{}", image.frames.len());
     let (known, edges) = read(&image);
     println!(
         "whole: {known} of {} known, {edges} edges",
@@ -283,4 +128,99 @@ fn lies_end_in_less_known_and_nothing_worse() {
     }
     println!("{fewer} of {ROUNDS} damages were felt");
     assert!(fewer > ROUNDS / 10, "{fewer}");
+}
+
+/// How many types each hold the next one twice.
+const LEVELS: usize = 40;
+
+/// Where the members of `Level0`, `Level1`, … say what they are, and where these types
+/// are, in bytes of `.debug_info`.
+fn members(bytes: &[u8]) -> (Vec<Vec<usize>>, Vec<u32>) {
+    let file = object::File::parse(bytes).unwrap();
+    let section = |id: gimli::SectionId| {
+        let data = file.section_by_name(id.name()).and_then(|s| s.data().ok());
+        Ok::<_, gimli::Error>(gimli::EndianSlice::new(
+            data.unwrap_or(&[]),
+            gimli::LittleEndian,
+        ))
+    };
+    let dwarf = gimli::Dwarf::load(section).unwrap();
+    let mut places = vec![Vec::new(); LEVELS];
+    let mut types = vec![0; LEVELS];
+    let mut headers = dwarf.units();
+    while let Some(header) = headers.next().unwrap() {
+        let unit = dwarf.unit(header).unwrap();
+        let start = header.debug_info_offset().unwrap().0;
+        let mut entries = unit.entries_raw(None).unwrap();
+        let mut level: Option<usize> = None;
+        while !entries.is_empty() {
+            let offset = entries.next_offset();
+            let Some(abbreviation) = entries.read_abbreviation().unwrap() else {
+                continue;
+            };
+            let tag = abbreviation.tag();
+            for &attribute in abbreviation.attributes() {
+                let at = entries.next_offset();
+                let attribute = entries.read_attribute(attribute).unwrap();
+                let is = (tag, attribute.name());
+                if is == (gimli::DW_TAG_structure_type, gimli::DW_AT_name) {
+                    let name = dwarf.attr_string(&unit, attribute.value()).unwrap();
+                    let name = name.to_string_lossy();
+                    level = name.strip_prefix("Level").and_then(|n| n.parse().ok());
+                    if let Some(level) = level {
+                        types[level] = u32::try_from(offset.0).unwrap();
+                    }
+                }
+                if is == (gimli::DW_TAG_member, gimli::DW_AT_type)
+                    && let Some(level) = level
+                {
+                    let list: &mut Vec<usize> = &mut places[level];
+                    list.push(start + at.0);
+                }
+            }
+        }
+    }
+    (places, types)
+}
+
+#[test]
+fn types_that_hold_the_next_one_twice_are_not_followed_to_the_end() {
+    // SAFETY: it only sets a timer.
+    unsafe { libc::alarm(ALARM) };
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("hostile_debug");
+    fs::create_dir_all(&folder).unwrap();
+    let file = folder.join("levels.rs");
+    let mut source = fs::read_to_string(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/tests/hostile_debug/small.rs"
+    ))
+    .unwrap();
+    let levels = || 0..LEVELS;
+    let types = levels().map(|n| format!("pub struct Level{n}(pub u64, pub u64);\n"));
+    source.extend(types);
+    let list = |of: &dyn Fn(usize) -> String| levels().map(of).collect::<String>();
+    source += &format!(
+        "pub struct All({});\n#[unsafe(no_mangle)]\npub static mut ALL: All = All({});\n",
+        list(&|n| format!("pub Level{n}, ")),
+        list(&|n| format!("Level{n}(1, 2), ")),
+    );
+    fs::write(&file, source).unwrap();
+    let path = build("hostile_debug", &file, &[]);
+    let mut bytes = fs::read(&path).unwrap();
+    let (places, types) = members(&bytes);
+    let at = {
+        let file = object::File::parse(&*bytes).unwrap();
+        let section = file.section_by_name(".debug_info").unwrap();
+        section.file_range().unwrap().0 as usize
+    };
+    for (places, next) in places.iter().zip(types.iter().skip(1)) {
+        assert_eq!(places.len(), 2, "{places:?}");
+        for place in places {
+            let place = at + place;
+            bytes[place..place + 4].copy_from_slice(&next.to_le_bytes());
+        }
+    }
+    fs::write(&path, &bytes).unwrap();
+    let (known, edges) = read(&image(&bytes, &path).unwrap());
+    assert!(known > 50 && edges > 50, "{known} known, {edges} edges");
 }

@@ -207,8 +207,8 @@ fn an_unknown_relation_is_named_with_its_place() {
     assert_eq!((error.word.as_str(), error.offset), ("agee", 5));
     assert_eq!(
         error.to_string(),
-        "unknown relation 'agee'; there are type holder via referrer path site stack frames size age thread phase \
-         module evidence id, and products such as 'type&age'"
+        "unknown relation 'agee'; there are type holder via referrer path site stack frames size age thread tag \
+         tagstate phase module evidence id, and products such as 'type&age'"
     );
 }
 

@@ -124,13 +124,6 @@ bytype[0].byvai
 there is no byvai; there are bytype byholder byvia byreferrer bypath bysite bystack byframes",
     );
     fails(
-        "bytype.bytag",
-        "
-bytype.bytag
-       ^^^^^
-bytag is not there yet",
-    );
-    fails(
         "by('type&agee')",
         "
 by('type&agee')

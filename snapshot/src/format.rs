@@ -6,7 +6,7 @@
 //! profiled process's memory. It is not for: access to a part of the
 //! file without reading the rest, or for files of another tool.
 //!
-//! # Layout, version 3
+//! # Layout, version 4
 //!
 //! All fixed-width numbers are little-endian. Nothing is padded: every byte
 //! belongs to a header or is covered by a checksum.
@@ -49,6 +49,9 @@
 //! PAGS  residency.pages        start pages
 //! MODU  modules                path build_id bias start end
 //! THRD  threads                tid name alive stack_pointer
+//! TAGH  rows of the next two   untold, rows of TAGS, of TTAG (one row)
+//! TAGS  tags                   name open
+//! TTAG  threads.tag            tag (as many rows as THRD, or none)
 //! PHAS  phases                 name start
 //! FRAM  frames                 address kind module
 //! STCK  stacks                 parent frame
@@ -126,6 +129,7 @@
 //!   allocator (RSID, MAPS, PAGS). Files of version 1 have none of them.
 //! * 3: counts of `Rc` and `Arc`, how full containers are, equal texts (NUMS, CNTS,
 //!   FILL, RPTS). EDGE had a column `offset` before, behind `source`, which was always 0.
+//! * 4: tags (TAGH, TAGS, TTAG). Files of earlier versions have none.
 
 mod blocks;
 mod header;
@@ -133,6 +137,7 @@ mod reader;
 mod residency;
 mod table;
 mod tables;
+mod tags;
 mod value;
 mod varint;
 mod writer;
@@ -144,7 +149,7 @@ use crate::image::Image;
 
 /// The format version that [`write()`] writes, and the one that [`read`] reads.
 /// Any change of the layout in the module's docs raises it.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 
 /// The first eight bytes of every snapshot. The first is not text and the last
 /// is a line end, so that a transfer as text is noticed.

@@ -79,6 +79,10 @@ index! {
     ThreadId(u16)
 }
 index! {
+    /// A row of [`crate::Image::tags`].
+    TagId(u16)
+}
+index! {
     /// A row of [`crate::Image::phases`]; 0 is the time before the first phase.
     PhaseId(u16)
 }

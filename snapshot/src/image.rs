@@ -40,8 +40,11 @@ pub struct Image {
     pub frames: Vec<Frame>,
     /// Loaded ELF files, by [`ModuleId`].
     pub modules: Vec<Module>,
-    /// Threads that allocated, by [`ThreadId`].
+    /// Threads that allocated, by [`ThreadId`]: one row for each thread, and one
+    /// more for each tag that it allocated under.
     pub threads: Vec<Thread>,
+    /// Tags that were set, by [`TagId`].
+    pub tags: Vec<Tag>,
     /// Phases in the order of their start, by [`PhaseId`]; row 0 has an empty
     /// name and is the time before the first `phase()` call.
     pub phases: Vec<Phase>,
@@ -194,7 +197,7 @@ pub enum StackEnd {
 pub struct Context {
     /// The innermost frame's node.
     pub stack: StackId,
-    /// Tag, 0 for none. Reserved: nothing sets it yet.
+    /// Reserved: 0. The tag of a block stands in the row of its thread.
     pub tag: u32,
     /// How the walk ended.
     pub end: StackEnd,
@@ -299,7 +302,8 @@ pub struct Module {
     pub end: Addr,
 }
 
-/// A thread that allocated.
+/// A thread that allocated, or a thread as it was under one tag: such rows have
+/// the thread's id and name, and no stack pointer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Thread {
     /// Kernel thread id; 0 for the row that gathers threads beyond the table.
@@ -310,6 +314,17 @@ pub struct Thread {
     pub alive: bool,
     /// Where its stack stood at the copy, if that is known for certain.
     pub stack_pointer: Option<Addr>,
+    /// The tag that was set; none where no tag was.
+    pub tag: Option<TagId>,
+}
+
+/// A tag that blocks were allocated under.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tag {
+    /// As it was given, at most 256 bytes of it.
+    pub name: String,
+    /// Whether a scope of it was open at the copy, or a future or span of it alive.
+    pub open: bool,
 }
 
 /// A phase of the run.
@@ -331,6 +346,8 @@ pub struct Figures {
     pub truncated: u64,
     /// Stacks that met code without unwind information (contexts).
     pub stuck: u64,
+    /// Scopes whose tag could not be told: there were too many tags.
+    pub untold: u64,
     /// Memory mapped by the profiler and touched, in bytes.
     pub own: Bytes,
     /// Resident memory of the process at the copy.
@@ -390,6 +407,11 @@ impl Image {
             }
             if b.phase[i].index() >= self.phases.len() {
                 return Err(format!("block {i} has no phase {}", b.phase[i].0));
+            }
+        }
+        for (i, thread) in self.threads.iter().enumerate() {
+            if thread.tag.is_some_and(|t| t.index() >= self.tags.len()) {
+                return Err(format!("thread {i} has no tag"));
             }
         }
         for (i, context) in self.contexts.iter().enumerate() {

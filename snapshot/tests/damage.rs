@@ -444,3 +444,40 @@ fn mappings_that_no_process_has() {
     );
     assert!(format::read(&file).is_ok());
 }
+
+/// Tags with right checksums that do not fit their threads.
+#[test]
+fn tags_that_no_thread_has() {
+    let (_, sections) = whole();
+    let at = |id: &[u8; 4]| {
+        let found = sections.iter().position(|s| &s.id == id);
+        found.expect("a section of each kind")
+    };
+    let replaced = |id: &[u8; 4], rows, payload: &[u8]| {
+        let mut changed = sections.clone();
+        changed[at(id)] = Section::plain(id, rows, payload);
+        assemble(&changed)
+    };
+    let missing = "tags, or tags of threads, are missing";
+    for id in [b"TAGS", b"TTAG"] {
+        let mut fewer = sections.clone();
+        fewer.remove(at(id));
+        let length = assemble(&fewer).len();
+        check(&assemble(&fewer), length, missing);
+    }
+    // The head and the rows agree, but there are more threads.
+    let mut fewer = sections.clone();
+    fewer[at(b"TAGH")] = Section::plain(b"TAGH", 1, &[5, 2, 3]);
+    fewer[at(b"TTAG")] = Section::plain(b"TTAG", 3, &[0, 0, 0]);
+    let length = assemble(&fewer).len();
+    check(&assemble(&fewer), length, missing);
+    // Untold scopes are told; a thread's tag that there is not is refused.
+    let file = replaced(b"TAGH", 1, &[9, 2, 4]);
+    assert_eq!(format::read(&file).expect("whole").figures.untold, 9);
+    let file = replaced(b"TTAG", 4, &[0, 0, 0, 1, 2]);
+    check(&file, file.len(), "thread 3 has no tag");
+    let mut twice = sections.clone();
+    twice.insert(at(b"TAGH"), sections[at(b"TAGH")].clone());
+    let length = assemble(&twice).len();
+    check(&assemble(&twice), length, "one head of its tags");
+}

@@ -137,12 +137,42 @@ fn the_worked_example_is_what_is_written() {
     );
 }
 
+/// What no file before version 4 tells.
+fn without_tags(image: &mut Image) {
+    assert!(!image.tags.is_empty() && image.figures.untold > 0);
+    image.tags.clear();
+    image
+        .threads
+        .iter_mut()
+        .for_each(|thread| thread.tag = None);
+    image.figures.untold = 0;
+}
+
+/// The file of an image, without the sections of its tags, which it has no more.
+fn before_tags(image: &mut Image) -> Vec<u8> {
+    let mut sections = sections(&file(image));
+    sections.retain(|s| !matches!(&s.id, b"TAGH" | b"TAGS" | b"TTAG" | b"DONE"));
+    without_tags(image);
+    assemble(&sections)
+}
+
+#[test]
+fn a_file_of_version_3_can_be_read() {
+    let mut image = resolved(500);
+    let mut bytes = before_tags(&mut image);
+    bytes.splice(..FILE_HEADER, header(3));
+    assert!(format::read(&bytes).expect("version 3") == image);
+    // Of version 4 it would lack its tags.
+    bytes.splice(..FILE_HEADER, header(4));
+    assert!(format::read(&bytes).is_err());
+}
+
 /// Files from before there were references.
 #[test]
 fn a_file_of_version_1_can_be_read() {
     let mut image = resolved(500);
     image.references = None;
-    let mut bytes = file(&image);
+    let mut bytes = before_tags(&mut image);
     bytes[8..12].copy_from_slice(&1u32.to_le_bytes());
     let crc = crc32fast::hash(&bytes[..12]);
     bytes[12..16].copy_from_slice(&crc.to_le_bytes());
@@ -154,6 +184,7 @@ fn a_file_of_version_1_can_be_read() {
 fn a_file_of_version_2_can_be_read() {
     let mut image = resolved(500);
     let mut sections = sections(&file(&image));
+    sections.retain(|s| !matches!(&s.id, b"TAGH" | b"TAGS" | b"TTAG"));
     sections.retain(|s| !matches!(&s.id, b"NUMS" | b"CNTS" | b"FILL" | b"RPTS" | b"DONE"));
     for section in sections.iter_mut().filter(|s| &s.id == b"EDGE") {
         let mut payload = section.unpacked().payload;
@@ -170,6 +201,7 @@ fn a_file_of_version_2_can_be_read() {
     references.counts.clear();
     references.fills.clear();
     references.repeats.clear();
+    without_tags(&mut image);
     assert!(format::read(&bytes).expect("version 2") == image);
 }
 
@@ -198,6 +230,7 @@ fn image() -> impl Strategy<Value = Image> {
         (numbers(2..3), texts(1..2)),
         (numbers(0..4), texts(4..5)),
         (numbers(1..4), texts(4..5)),
+        (numbers(0..4), texts(4..5)),
         (numbers(1..5), texts(5..6)),
         numbers(1..20),
         numbers(1..30),
@@ -206,7 +239,7 @@ fn image() -> impl Strategy<Value = Image> {
     );
     let resolution = (texts(0..20), numbers(1..40), numbers(1..20), texts(4..5));
     (tables, proptest::option::of(resolution)).prop_map(|(tables, resolution)| {
-        let (process, modules, threads, phases, frames, stacks, contexts, blocks) = tables;
+        let (process, modules, threads, tags, phases, frames, stacks, contexts, blocks) = tables;
         let mut image = Image {
             process: process_of(&process.0, &process.1[0], phases.0.len()),
             figures: figures_of(&process.0[1]),
@@ -222,6 +255,12 @@ fn image() -> impl Strategy<Value = Image> {
                 name: text.into(),
                 alive: n[1] % 2 == 0,
                 stack_pointer: (n[2] % 2 == 0).then_some(Addr(n[3])),
+                tag: (!tags.0.is_empty() && n[4] % 2 == 0)
+                    .then(|| TagId((n[5] as usize % tags.0.len()) as u16)),
+            }),
+            tags: rows(&tags, |n, text| Tag {
+                name: text.into(),
+                open: n[0] % 2 == 0,
             }),
             phases: rows(&phases, |n, text| Phase {
                 name: text.into(),
@@ -314,6 +353,7 @@ fn figures_of(n: &[u64; 8]) -> Figures {
         lost: n[0],
         truncated: n[1],
         stuck: n[2],
+        untold: n[5],
         own: Bytes(n[3]),
         resident: Bytes(n[4]),
     }

@@ -102,8 +102,8 @@ pub(crate) fn all_like(name: &str) -> Vec<Object> {
     let means = |whole: &str| {
         let end = whole.strip_suffix(name);
         end.is_some_and(|before| before.is_empty() || before.ends_with("::"))
-            || table::matches(name, whole)
-            || table::matches(name, registry::last(whole))
+            || endler_reports::filter::glob(name, whole)
+            || endler_reports::filter::glob(name, registry::last(whole))
     };
     let kinds = registry::counts().into_iter().map(|(kind, ..)| kind);
     kinds

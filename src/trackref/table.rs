@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use endler_reports::filter::glob;
 use endler_reports::render::live;
 
 use super::object::age;
@@ -33,8 +34,9 @@ pub struct LiveRef {
     pub source: Source,
 }
 
-/// The table; it prints as trackref's, and ends with a line feed. Rows of the heap
-/// end in `   heap`.
+/// The table; it prints as trackref's, and ends with a line feed. Types are printed
+/// without their paths, but for as much of them as tells two of one name apart. Rows
+/// of the heap end in `   heap`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LiveRefs {
     rows: Vec<LiveRef>,
@@ -59,7 +61,7 @@ impl LiveRefs {
     fn add(&mut self, rows: impl Iterator<Item = LiveRef>) {
         let ignored = |name: &str| {
             let mut globs = self.ignored.iter();
-            globs.any(|glob| matches(glob, name) || matches(glob, last(name)))
+            globs.any(|ignored| glob(ignored, name) || glob(ignored, last(name)))
         };
         let shown: Vec<LiveRef> = rows.filter(|row| !ignored(&row.name)).collect();
         self.rows.extend(shown);
@@ -90,39 +92,15 @@ impl LiveRefs {
 
 impl fmt::Display for LiveRefs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Live References\n\n")?;
-        for row in &self.rows {
-            let line = live::line(&row.name, row.count, row.oldest.as_secs());
-            let mark = match row.source {
-                Source::Tracked => "",
-                Source::Heap => "   heap",
-            };
-            writeln!(f, "{}{mark}", line.trim_end_matches('\n'))?;
-        }
-        Ok(())
+        let rows = self.rows.iter().map(|row| live::Row {
+            name: row.name.clone(),
+            count: row.count,
+            seconds: row.oldest.as_secs(),
+            source: match row.source {
+                Source::Tracked => live::Source::Tracked,
+                Source::Heap => live::Source::Heap,
+            },
+        });
+        f.write_str(&live::table(rows.collect()))
     }
-}
-
-/// Whether a glob of `*` and `?` matches a whole name.
-pub(super) fn matches(glob: &str, name: &str) -> bool {
-    let (glob, name): (Vec<char>, Vec<char>) = (glob.chars().collect(), name.chars().collect());
-    // Where the last `*` stands, and how much of the name it has taken.
-    let (mut at, mut of, mut star) = (0, 0, None);
-    while of < name.len() {
-        match glob.get(at) {
-            Some('*') => {
-                star = Some((at, of));
-                at += 1;
-            }
-            Some(&c) if c == '?' || c == name[of] => (at, of) = (at + 1, of + 1),
-            _ => {
-                let Some((from, taken)) = star else {
-                    return false;
-                };
-                star = Some((from, taken + 1));
-                (at, of) = (from + 1, taken + 1);
-            }
-        }
-    }
-    glob[at..].iter().all(|&c| c == '*')
 }

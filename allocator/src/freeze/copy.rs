@@ -212,6 +212,7 @@ pub(super) fn make(
     work: &mut WorkOnMemory<'_>,
 ) -> Option<Made> {
     let shared = SharedPage::map()?;
+    RECORDER.start.check();
     let blocked = block_all_signals();
     let before = clock::nanos(libc::CLOCK_MONOTONIC);
     let held = || Nanos(clock::nanos(libc::CLOCK_MONOTONIC).saturating_sub(before));

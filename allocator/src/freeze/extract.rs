@@ -18,6 +18,7 @@ use endler_snapshot::{
 
 use super::notes::Note;
 use super::pages::Pages;
+use super::tags;
 use crate::depot::Magazine;
 use crate::hook::Recorder;
 use crate::look::each_recorded;
@@ -53,6 +54,9 @@ pub(super) fn image(recorder: &Recorder, gathered: &Gathered, cut: Cut, held: Na
     let current = PhaseId(u16::try_from(phases.len() - 1).unwrap_or(u16::MAX));
     // Once: a racing image may not see a file that its modules do not list.
     let objects: Vec<&Object> = recorder.objects.iter().collect();
+    let mut threads = threads(recorder, gathered);
+    // After the threads: a tag is named before a thread bears it.
+    let tags = tags::tags(recorder, &mut threads);
     let mut image = Image {
         process: Process {
             pid: gathered.pid,
@@ -66,7 +70,8 @@ pub(super) fn image(recorder: &Recorder, gathered: &Gathered, cut: Cut, held: Na
             clock,
         },
         phases,
-        threads: threads(recorder, gathered),
+        threads,
+        tags,
         modules: modules(&objects),
         ..Image::default()
     };
@@ -92,6 +97,7 @@ pub(super) fn image(recorder: &Recorder, gathered: &Gathered, cut: Cut, held: Na
         lost: lost.sum::<u64>() + load(&recorder.lost),
         truncated: load(&recorder.contexts.truncated),
         stuck: load(&recorder.contexts.stuck),
+        untold: load(&recorder.tags.untold),
         own,
         resident: Bytes(gathered.resident),
     };
@@ -118,12 +124,13 @@ fn threads(recorder: &Recorder, gathered: &Gathered) -> Vec<Thread> {
                 name: last,
                 alive: false,
                 stack_pointer: None,
+                tag: None,
             }
         })
         .collect();
     // The last number of a thread id is the living thread's.
     let mut newest: HashMap<u32, usize> = HashMap::new();
-    for (i, thread) in threads.iter().enumerate() {
+    for (i, thread) in threads.iter().enumerate().filter(|(_, t)| t.tid != 0) {
         newest.insert(thread.tid, i);
     }
     for note in &gathered.notes {

@@ -121,7 +121,9 @@ pub(super) fn frozen<'a>(
 ) -> Frozen<'a> {
     let own = os::thread_id();
     let stacks: Vec<(u32, u64, u64)> = recorder.rows.iter().map(|row| row.stack()).collect();
-    let living = (0u16..).zip(&image.threads).filter(|(_, t)| t.alive);
+    // A thread is also there under its tags.
+    let rows = (0u16..).zip(&image.threads);
+    let living = rows.filter(|(_, t)| t.alive && t.tag.is_none());
     let threads = living.filter(|(_, thread)| thread.tid != own);
     let threads = threads.filter_map(|(number, thread)| {
         let row = stacks.iter().find(|(tid, ..)| *tid == thread.tid);

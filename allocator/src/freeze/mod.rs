@@ -14,6 +14,7 @@
 //! * [`wait`]: the host's wait with a deadline.
 //! * [`notes`]: where the other threads' stacks stand.
 //! * [`extract`]: from the recorder's tables to the columns of an image.
+//! * [`tags`]: the image's tags.
 //! * [`memory`]: reading the frozen memory, and where stacks stand in it.
 //! * [`figures`]: the process's own numbers.
 //! * [`mappings`], [`pages`]: where its resident memory lies.
@@ -34,6 +35,7 @@ mod pages;
 mod precautions;
 mod shared;
 mod stay;
+mod tags;
 mod wait;
 
 pub use copy::{freeze, freeze_with_memory};

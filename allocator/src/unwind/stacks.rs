@@ -216,46 +216,11 @@ fn decimal(text: &[u8]) -> Option<u64> {
 /// The readable mapping that holds `addr`, from `/proc/self/maps`, read in
 /// pieces without allocating.
 fn mapping(addr: u64) -> Option<Bounds> {
-    let flags = (libc::O_RDONLY | libc::O_CLOEXEC) as u64;
-    let path = c"/proc/self/maps".as_ptr() as u64;
-    let args = [libc::AT_FDCWD as i64 as u64, path, flags, 0, 0, 0];
-    // SAFETY: the path is a C string.
-    let fd = unsafe { os::syscall(libc::SYS_openat, args) };
-    if fd < 0 {
-        return None;
-    }
-    let mut line = Line::default();
-    let mut found = None;
-    let mut buffer = [0u8; 2048];
-    'read: loop {
-        let args = [
-            fd as u64,
-            buffer.as_mut_ptr() as u64,
-            buffer.len() as u64,
-            0,
-            0,
-            0,
-        ];
-        // SAFETY: the buffer is writable for its length.
-        let got = unsafe { os::syscall(libc::SYS_read, args) };
-        let Some(text) = usize::try_from(got)
-            .ok()
-            .filter(|n| *n > 0)
-            .and_then(|n| buffer.get(..n))
-        else {
-            break;
-        };
-        for byte in text {
-            if let Some(bounds) = line.push(*byte)
-                && bounds.holds(addr)
-            {
-                found = Some(bounds);
-                break 'read;
-            }
-        }
-    }
-    // SAFETY: the descriptor is ours and open.
-    unsafe { os::syscall(libc::SYS_close, [fd as u64, 0, 0, 0, 0, 0]) };
+    let (mut line, mut found) = (Line::default(), None);
+    os::read_bytes(c"/proc/self/maps", &mut |byte| {
+        found = line.push(byte).filter(|bounds| bounds.holds(addr));
+        found.is_none()
+    });
     found
 }
 

@@ -139,6 +139,10 @@ impl<'a> Writer<'_, 'a> {
                 self.number(2);
                 self.text(&crate::render::page::text(&diff.table(["A", "B"]), *page));
             }
+            Value::Pattern(pattern) => {
+                self.number(2);
+                self.text(&pattern.text());
+            }
             Value::Object(object) => {
                 self.number(3);
                 self.number(object.serial.0);

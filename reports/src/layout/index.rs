@@ -5,6 +5,8 @@
 //! open ones. Only a type whose last segment is that of a wanted name is put
 //! together and compared. Code is passed over.
 
+use std::borrow::Cow;
+
 use endler_snapshot::Addr;
 use gimli::{AttributeValue, EntriesRaw, Operation, Unit};
 
@@ -138,7 +140,7 @@ struct Scope {
 
 #[derive(Default)]
 struct Raw<'a> {
-    name: Option<Reader<'a>>,
+    name: Option<Cow<'a, [u8]>>,
     of: Option<AttributeValue<Reader<'a>>>,
     location: Option<AttributeValue<Reader<'a>>>,
     declaration: bool,
@@ -266,7 +268,7 @@ impl<'a> Pass<'_, 'a, '_> {
             while scopes.last().is_some_and(|s| s.depth >= depth) {
                 scopes.pop();
             }
-            let Some(name) = raw.name else {
+            let Some(name) = raw.name.as_deref() else {
                 continue;
             };
             let entry = Entry {
@@ -274,11 +276,11 @@ impl<'a> Pass<'_, 'a, '_> {
                 offset,
             };
             if is_variable {
-                useful |= self.variable(unit, &raw, name.slice(), &scopes).is_some();
+                useful |= self.variable(unit, &raw, name, &scopes).is_some();
                 continue;
             }
             if is_type && !raw.declaration {
-                if let Some(want) = self.wanted.answer(name.slice(), &scopes)
+                if let Some(want) = self.wanted.answer(name, &scopes)
                     && let Some(places) = self.found.get_mut(want)
                     && places.len() < MAX_PLACES
                 {
@@ -290,7 +292,7 @@ impl<'a> Pass<'_, 'a, '_> {
             if is_scope && has_children {
                 scopes.push(Scope {
                     depth,
-                    name: name.to_string_lossy().into_owned(),
+                    name: String::from_utf8_lossy(name).into_owned(),
                 });
             }
         }

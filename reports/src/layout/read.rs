@@ -15,7 +15,8 @@ use gimli::{AttributeValue, DebuggingInformationEntry, DwTag, UnitOffset};
 
 use super::{Data, Field, Layouts, Shape, TypeIx, Variant, Way};
 use crate::resolve::elf::Reader;
-use crate::resolve::units::{Entry, cut};
+use crate::resolve::strings::shortened;
+use crate::resolve::units::Entry;
 use crate::resolve::walk::target;
 
 /// The most entries below one type that are read: methods are declared there too.
@@ -161,8 +162,8 @@ impl Layouts<'_> {
         let mut die = DebuggingInformationEntry::null();
         let text = |die: &Die<'_>| -> Box<str> {
             die.attr_value(gimli::DW_AT_name)
-                .and_then(|value| units.dwarf(unit).attr_string(unit, value).ok().map(cut))
-                .map(|s| s.to_string_lossy().into())
+                .and_then(|value| units.dwarf(unit).attr_string(unit, value).ok())
+                .map(|s| String::from_utf8_lossy(&shortened(s.slice())).into())
                 .unwrap_or_default()
         };
         let type_of = |die: &Die<'_>| target(units, at.unit, die.attr_value(gimli::DW_AT_type)?);

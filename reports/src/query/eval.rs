@@ -69,8 +69,8 @@ pub fn query<'a>(heap: Heap<'a>, text: &str) -> Result<Answer<'a>, QueryError> {
 /// that is not there.
 pub fn check(text: &str) -> Result<(), QueryError> {
     let expr = parse(text)?;
-    check_names(&expr, text, &|_| false)?;
-    check_expr(&expr, text)
+    check_expr(&expr, text)?;
+    check_names(&expr, text, &|_| false)
 }
 
 /// The same of a tree; variables may be anything.
@@ -97,12 +97,7 @@ pub(crate) fn check_names(
 }
 
 fn unknown_name(name: &str, at: Range<usize>, text: &str) -> QueryError {
-    let allowed = allowed();
-    let message = if LATER.contains(&name) {
-        format!("{name} is not there yet. There are {allowed}")
-    } else {
-        format!("there is no {name}; there are {allowed}")
-    };
+    let message = format!("there is no {name}; there are {}", allowed());
     QueryError::new(text, at, message)
 }
 
@@ -111,13 +106,10 @@ pub(super) fn allowed() -> String {
     let relations: Vec<&str> = by::ALL.iter().map(|r| r.name).collect();
     format!(
         "{} by('type&age') where('age>=10s') more all top oldest count size \
-         retained dominators referrers referents paths",
+         retained dominators referrers referents paths rp outlived",
         relations.join(" ")
     )
 }
-
-/// Names of the design that are not built yet.
-const LATER: [&str; 1] = ["bytag"];
 
 /// What is asked of the evaluator.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -281,6 +273,7 @@ impl<'a, 's> Evaluator<'a, 's> {
             Value::Object(object) => self.object_step(object, step),
             Value::Objects(objects) => self.objects_step(objects, step),
             Value::Difference(diff, page) => self.difference_step(&diff, page, step),
+            Value::Pattern(pattern) => self.pattern_step(pattern, step),
             Value::Hpy => match &step.kind {
                 StepKind::Call(name, arguments)
                     if matches!(name.as_str(), "heap" | "setref" | "setrelheap") =>
@@ -310,6 +303,7 @@ impl<'a, 's> Evaluator<'a, 's> {
             Value::Number(number) => Ok(number.to_string()),
             Value::Text(text) => Ok(text.to_string()),
             Value::Difference(diff, page) => Ok(super::steps::difference(diff, *page)),
+            Value::Pattern(pattern) => Ok(pattern.text()),
             Value::Object(object) => self.object_text(object, &at),
             Value::Objects(objects) => self.objects_text(objects, &at),
             Value::Hpy => {

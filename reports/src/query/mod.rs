@@ -23,6 +23,7 @@ mod functions;
 mod lexer;
 mod objects;
 mod parser;
+mod referring;
 mod scope;
 mod steps;
 mod types;

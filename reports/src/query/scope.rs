@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use endler_snapshot::{BlockId, Image, Serial};
 
+use super::referring::Referring;
 use crate::diff::Diff;
 use crate::holding::Holding;
 use crate::partition::{By, Heap, Set};
@@ -56,6 +57,8 @@ pub(crate) enum Value<'a> {
     Text(Rc<str>),
     /// A table of differences.
     Difference(Rc<Diff>, Page),
+    /// Who refers to a set, and who to those.
+    Pattern(Referring<'a>),
     Object(Object),
     Objects(Objects),
     /// `hpy`, of which heaps are asked.

@@ -29,6 +29,8 @@ impl<'a> Evaluator<'a, '_> {
                 }
                 "top" => top(set, by),
                 "oldest" => top(oldest(&set), by::ID.into()),
+                "outlived" => top(outlived(&set), by::TAG.into()),
+                "rp" => self.referring(step, &set),
                 "paths" => {
                     let by = self.by(&set, by::PATH.into(), &step.at)?;
                     top(set, by)
@@ -178,16 +180,26 @@ impl<'a> Evaluator<'a, '_> {
         set: &Set<'a>,
         of: impl FnOnce(&Holding<'a>) -> Set<'a>,
     ) -> Result<Set<'a>, QueryError> {
+        Ok(self.of_graph(step, set, of)?.unwrap_or_else(|| set.clone()))
+    }
+
+    /// What the reference graph of `set`'s heap gives; none while a line is only checked.
+    pub(super) fn of_graph<T>(
+        &self,
+        step: &Step,
+        set: &Set<'a>,
+        of: impl FnOnce(&Holding<'a>) -> T,
+    ) -> Result<Option<T>, QueryError> {
         match self
             .scope
             .known(set.heap())
             .and_then(|known| known.holding())
         {
-            Some(holding) => Ok(of(holding)),
-            None if self.mode == Mode::Check => Ok(set.clone()),
+            Some(holding) => Ok(Some(of(holding))),
+            None if self.mode == Mode::Check => Ok(None),
             None => {
                 let StepKind::Name(name) = &step.kind else {
-                    return Ok(set.clone());
+                    return Ok(None);
                 };
                 let message = format!("{name} {}", crate::NO_REFERENCES);
                 Err(self.wrong(step.at.clone(), message))
@@ -220,6 +232,14 @@ fn range<'a>(set: &Set<'a>, by: &By, from: usize, to: usize) -> Set<'a> {
 fn oldest<'a>(set: &Set<'a>) -> Set<'a> {
     let oldest = set.oldest();
     set.filter(|block| oldest.is_some_and(|o| o.index() == block))
+}
+
+/// The blocks whose tag has ended.
+fn outlived<'a>(set: &Set<'a>) -> Set<'a> {
+    let states = (by::TAG_STATE.classify)(set.heap());
+    let mut classes = 0..u32::try_from(states.len()).unwrap_or(u32::MAX);
+    let ended = classes.find(|c| states.name(*c) == by::ENDED);
+    set.filter(|block| Some(states.of_block(block)) == ended)
 }
 
 /// Python's index: negative ones count from the end. Past the end if too small.

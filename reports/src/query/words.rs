@@ -42,7 +42,7 @@ pub(crate) const FUNCTIONS: [Function; 15] = [
     function(
         "prefs",
         "prefs()  prefs(ignore=*Spider)",
-        "live references: each type, how many, and the age of the oldest",
+        "live references: types, counts, ages of the oldest",
         Asks::Now,
     ),
     function(
@@ -54,7 +54,7 @@ pub(crate) const FUNCTIONS: [Function; 15] = [
     function(
         "oldest",
         "oldest('HtmlResponse')",
-        "the oldest of a type: its fields, the stack that made it, what keeps it",
+        "the oldest of a type: fields, stack, age, what keeps it",
         Asks::Now,
     ),
     function(
@@ -66,13 +66,13 @@ pub(crate) const FUNCTIONS: [Function; 15] = [
     function(
         "iter_all",
         "iter_all('HtmlResponse').url",
-        "all of a type, the oldest first: one field of each, [3], .more, .count, .bysite",
+        "all of a type, the oldest first; [3] .more .count .bysite",
         Asks::Now,
     ),
     function(
         "heap",
         "hpy.heap()  heap()  x = heap()",
-        "the heap of now as a set, by type; after setref, what is newer",
+        "the heap of now, by type; after setref what is newer",
         Asks::Now,
     ),
     function(
@@ -91,7 +91,7 @@ pub(crate) const FUNCTIONS: [Function; 15] = [
     function(
         "where",
         "where('age>=10s')",
-        "the blocks of the newest heap for which a condition holds",
+        "those blocks of it for which this holds",
         Asks::Heap,
     ),
     function(
@@ -121,7 +121,7 @@ pub(crate) fn function_of(name: &str) -> Option<&'static Function> {
 }
 
 /// Steps on a set that are not relations.
-pub(crate) const STEPS: [&str; 12] = [
+pub(crate) const STEPS: [&str; 14] = [
     "more",
     "all",
     "top",
@@ -134,6 +134,8 @@ pub(crate) const STEPS: [&str; 12] = [
     "referrers",
     "referents",
     "paths",
+    "rp",
+    "outlived",
 ];
 
 /// Steps that take something in brackets.

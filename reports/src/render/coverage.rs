@@ -13,6 +13,10 @@ use std::fmt;
 /// How many modules without types are named.
 const NAMED: usize = 3;
 
+/// What to do about missing debug information.
+const SET: &str =
+    "set `debug = 2` in its profile ([profile.release] in Cargo.toml), build and run again";
+
 /// Blocks and their requested bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Amount {
@@ -116,10 +120,9 @@ impl<'a> Coverage<'a> {
                 bytes(amount.size),
                 share(amount.size, self.all.size)
             )?;
-            let set = "set `debug = 2` in its profile ([profile.release] in Cargo.toml), build and run again";
             match info {
                 Some(info) if info.level == DebugLevel::Symbols => {
-                    writeln!(f, "it has no debug information. To get types, {set}.")?;
+                    writeln!(f, "it has no debug information. To get types, {SET}.")?;
                 }
                 Some(info) => match lack(info) {
                     Lack::OtherBuild(why) => writeln!(
@@ -129,20 +132,31 @@ impl<'a> Coverage<'a> {
                     )?,
                     Lack::NoFile(why) => writeln!(
                         f,
-                        "{why}. To get types, {set}; if it was built so, give the file with --binary FILE."
+                        "{why}. To get types, {SET}; if it was built so, give the file with --binary FILE."
                     )?,
-                    Lack::Stripped => Self::stripped(f, set)?,
+                    Lack::Stripped => Self::stripped(f)?,
                 },
-                None => Self::stripped(f, set)?,
+                None => Self::stripped(f)?,
             }
+        }
+        let modules = image.modules.iter().zip(&resolution.modules);
+        let mut own = modules.filter(|(module, _)| module.path == image.process.exe);
+        if let Some((module, info)) = own.next()
+            && info.level == DebugLevel::Limited
+        {
+            writeln!(
+                f,
+                "No fields of {}: its debug information does not describe types. To see which field holds a block, {SET}.",
+                file_name(&module.path)
+            )?;
         }
         Ok(())
     }
 
-    fn stripped(f: &mut fmt::Formatter<'_>, set: &str) -> fmt::Result {
+    fn stripped(f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "it is stripped. To get types, do not strip it (`strip = false`) and {set}; or \
+            "it is stripped. To get types, do not strip it (`strip = false`) and {SET}; or \
              give the file it was stripped from with --binary FILE."
         )
     }
@@ -161,6 +175,14 @@ impl<'a> Coverage<'a> {
                 f,
                 "Lost: {} could not be recorded since the start, so counts are too low by up to as many.",
                 counted(figures.lost, "allocation")
+            )?;
+        }
+        if figures.untold > 0 {
+            writeln!(
+                f,
+                "Tags: {} could not be told, since there are too many tags or nested scopes; \
+                 blocks of those count to (later tags), to the tag around them, or to none.",
+                counted(figures.untold, "scope")
             )?;
         }
         if self.without_stack.count > 0 {

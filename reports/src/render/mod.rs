@@ -11,6 +11,7 @@ pub mod live;
 pub mod number;
 pub mod origin;
 pub mod page;
+mod pattern;
 mod roots;
 pub mod series;
 pub mod slack;

@@ -4,7 +4,7 @@
 pub trait Listing {
     /// What stands above the first page.
     fn label(&self) -> String;
-    /// The column headers; they stand above the rows of every page.
+    /// The column headers; they stand above the rows of every page. Empty for none.
     fn header(&self) -> String;
     /// Number of rows.
     fn len(&self) -> usize;
@@ -55,8 +55,11 @@ pub fn show(listing: &dyn Listing, page: Page) -> (String, usize) {
         out.truncate(out.trim_end().len());
         return (out, start);
     }
-    out.push_str(&listing.header());
-    out.push('\n');
+    let header = listing.header();
+    if !header.is_empty() {
+        out.push_str(&header);
+        out.push('\n');
+    }
     for row in start..end {
         out.push_str(&listing.row(row));
         out.push('\n');

@@ -12,9 +12,11 @@ use object::{Endianness, Object, ObjectSection, ObjectSymbol, SymbolKind};
 /// DWARF bytes, borrowed from the mapped file or from a decompressed section.
 pub(crate) type Reader<'a> = EndianSlice<'a, LittleEndian>;
 
-/// A section larger than this is not decompressed: a hostile header could
-/// claim any size.
+/// A section larger than this is not decompressed, nor one that claims to be more
+/// than so many times what the file has of it: a hostile header could claim any size.
 const MAX_DECOMPRESSED: u64 = 4 << 30;
+/// Debug information shrinks to a half or a fifth; no more than 1032 times is deflate's most.
+const MAX_RATIO: u64 = 1032;
 
 /// The thread-local segment of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,7 +71,9 @@ impl<'a> Elf<'a> {
 
     fn section(&self, name: &str) -> Option<Cow<'a, [u8]>> {
         let data = self.0.section_by_name(name)?.compressed_data().ok()?;
-        if data.uncompressed_size > MAX_DECOMPRESSED {
+        let stored = data.data.len() as u64;
+        let most = MAX_DECOMPRESSED.min(stored.saturating_mul(MAX_RATIO));
+        if data.uncompressed_size > most {
             return None;
         }
         data.decompress().ok()

@@ -11,6 +11,7 @@
 use gimli::{AttributeValue, DebuggingInformationEntry, Unit};
 
 use super::elf::Reader;
+use super::sources;
 use super::units::{Entry, Units};
 use super::walk::target;
 
@@ -85,7 +86,10 @@ pub(crate) fn describe(units: &mut Units<'_>, entry: Entry) -> Option<Described>
         out.linkage_name.clear();
     }
     let unit = units.unit(last.unit)?;
-    out.unit_crate = unit_crate(unit);
+    out.unit_crate = unit
+        .name
+        .map(|name| sources::unit_crate(&name.to_string_lossy()).to_owned())
+        .unwrap_or_default();
     out.is_rust = is_rust(unit);
     let scopes = scope_entries(units, last);
     for &scope in &scopes {
@@ -224,7 +228,7 @@ fn text<'a>(
 ) -> String {
     die.attr_value(attribute)
         .and_then(|value| units.text(unit, value))
-        .map(|s| s.to_string_lossy().into_owned())
+        .map(|s| String::from_utf8_lossy(&s).into_owned())
         .unwrap_or_default()
 }
 
@@ -236,18 +240,4 @@ pub(crate) fn is_rust(unit: &Unit<Reader<'_>>) -> bool {
         language,
         Some(AttributeValue::Language(gimli::DW_LANG_Rust))
     )
-}
-
-/// rustc names a unit `src/main.rs/@/crawl.8d3e2f-cgu.0`; in incremental builds
-/// a hash stands in place of the crate.
-fn unit_crate(unit: &Unit<Reader<'_>>) -> String {
-    let name = unit
-        .name
-        .map(|n| n.to_string_lossy().into_owned())
-        .unwrap_or_default();
-    let after = name.split_once("/@/").map_or("", |(_, after)| after);
-    after
-        .split_once('.')
-        .map_or("", |(krate, _)| krate)
-        .to_owned()
 }

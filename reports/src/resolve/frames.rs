@@ -8,6 +8,7 @@ use super::entries;
 use super::functions::{self, FunctionId, Functions, Lines};
 use super::lines;
 use super::neighbours;
+use super::sources::{self, Roots};
 use super::split::Split;
 use super::strings::{FixedMap, Strings};
 use super::units::{Entry, UnitIndex, Units};
@@ -62,6 +63,7 @@ pub(crate) fn look_up(
         known: FixedMap::default(),
         sources: FixedMap::default(),
         names: FixedMap::default(),
+        roots: None,
         level: DebugLevel::Nothing,
         chains: vec![Vec::new(); addresses.len()],
         bare: vec![None; addresses.len()],
@@ -115,6 +117,8 @@ struct Trace<'a, 't> {
     sources: FixedMap<Entry, StrId>,
     /// Source files by unit and index.
     names: FixedMap<(UnitIndex, u64), StrId>,
+    /// The crates' root files, read where only files tell modules.
+    roots: Option<Roots>,
     level: DebugLevel,
     chains: Vec<Vec<Line>>,
     /// File and line of addresses whose function has no entry.
@@ -225,7 +229,7 @@ impl Trace<'_, '_> {
             } else if let Some(&known) = self.sources.get(&call.function) {
                 file = known;
             }
-            if let Some(function) = self.function(call.function, file) {
+            if let Some(function) = self.function(unit, call.function, file) {
                 chain.push(Line {
                     function,
                     file,
@@ -251,7 +255,8 @@ impl Trace<'_, '_> {
         id
     }
 
-    fn function(&mut self, entry: Entry, file: StrId) -> Option<FunctionId> {
+    /// The function at `entry`, whose code stands in `file` of `unit`'s line table.
+    fn function(&mut self, unit: UnitIndex, entry: Entry, file: StrId) -> Option<FunctionId> {
         let plain = (entry, StrId(0));
         if let Some(&id) = self
             .known
@@ -264,9 +269,12 @@ impl Trace<'_, '_> {
         if described.name.is_empty() && described.linkage_name.is_empty() {
             return None;
         }
+        let modules = match described.scopes.is_empty() {
+            true => self.modules(unit, &described.unit_crate, file),
+            false => Vec::new(),
+        };
         let Tables { strings, functions } = &mut *self.tables;
-        let text = strings.get(file).to_owned();
-        let id = functions.add(functions::from_debug(&described, &text, strings));
+        let id = functions.add(functions::from_debug(&described, modules, strings));
         let key = if described.scopes.is_empty() {
             (entry, file)
         } else {
@@ -274,6 +282,17 @@ impl Trace<'_, '_> {
         };
         self.known.insert(key, id);
         Some(id)
+    }
+
+    /// The modules of what stands in `file` of `unit`'s line table.
+    fn modules(&mut self, unit: UnitIndex, own: &str, file: StrId) -> Vec<String> {
+        let roots = self
+            .roots
+            .get_or_insert_with(|| Roots::new(self.units.names()));
+        let directory = self.units.unit(unit).and_then(|u| u.comp_dir);
+        let directory = directory.map(|d| d.to_string_lossy().into_owned());
+        let file = self.tables.strings.get(file);
+        sources::module_path(file, &directory.unwrap_or_default(), own, roots)
     }
 
     /// Fills the chains that DWARF left empty from the symbol table.

@@ -5,7 +5,6 @@ use endler_snapshot::{LineOwner, StrId};
 
 use super::entries::{Described, SizedName};
 use super::owner;
-use super::sources;
 use super::strings::Strings;
 use super::symbols::{self, SymbolPath};
 use super::typename::TypeName;
@@ -62,9 +61,13 @@ impl Functions {
     }
 }
 
-/// Makes a function of what debug information says. `file` is where its code
-/// stands: with line tables alone it is the only trace of the module.
-pub(crate) fn from_debug(described: &Described, file: &str, strings: &mut Strings) -> Function {
+/// Makes a function of what debug information says. `modules` are those of its
+/// source file: with line tables alone they are the only trace of its path.
+pub(crate) fn from_debug(
+    described: &Described,
+    modules: Vec<String>,
+    strings: &mut Strings,
+) -> Function {
     let mut scopes: Vec<Scope> = described
         .scopes
         .iter()
@@ -74,7 +77,7 @@ pub(crate) fn from_debug(described: &Described, file: &str, strings: &mut String
         })
         .collect();
     if scopes.is_empty() && described.is_rust && !described.name.is_empty() {
-        scopes = sources::module_path(file, &described.unit_crate)
+        scopes = modules
             .into_iter()
             .map(|name| Scope {
                 name,

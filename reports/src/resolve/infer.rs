@@ -34,6 +34,7 @@ use super::entries::SizedName;
 use super::frames::Line;
 use super::functions::{Function, Functions};
 use super::owner::SHIMS;
+use super::strings::is_cut;
 use lists::{ALLOCATING, LEAVES, TRANSPARENT, USERS};
 
 /// A function of the chain and the physical frame that it stands in.
@@ -145,6 +146,11 @@ impl<'f> Rules<'f> {
                 continue;
             };
             let Some(matched) = self.matched(step) else {
+                // It may have told the content, had its name an end: what stands
+                // further out speaks of something else.
+                if found.is_none() && is_cut(&function.name) {
+                    return Verdict::Unknown;
+                }
                 if self.ends(function, found.is_some()) {
                     if found.is_none() {
                         return self.raw(steps, start, i, function);

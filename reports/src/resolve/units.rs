@@ -8,19 +8,17 @@
 //!
 //! Source: DWARF 4 section 7.5.1, DWARF 5 section 3.1.1.
 
+use std::borrow::Cow;
+
 use gimli::{
-    AbbreviationsCacheStrategy, AttributeValue, DebugInfoOffset, Dwarf, Reader as _, Unit,
-    UnitHeader, UnitOffset,
+    AbbreviationsCacheStrategy, AttributeValue, DebugInfoOffset, Dwarf, Unit, UnitHeader,
+    UnitOffset,
 };
 
 use super::elf::Reader;
 use super::scopes::Scopes;
 use super::split::SplitUnits;
-use super::strings::FixedMap;
-
-/// Bytes of a name that are read. Real ones have hundreds, of nested futures
-/// thousands; what a damaged file says could be the whole file, for every name.
-const MAX_NAME: usize = 1 << 14;
+use super::strings::{FixedMap, shortened};
 
 /// The position of a unit in the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -80,13 +78,14 @@ impl<'a> Units<'a> {
         elsewhere.unwrap_or(&self.dwarf)
     }
 
-    /// The text of an attribute, as far as a name can go.
+    /// The text of an attribute, as far as a name can go ([`shortened`]).
     pub(crate) fn text(
         &self,
         unit: &Unit<Reader<'a>>,
         value: AttributeValue<Reader<'a>>,
-    ) -> Option<Reader<'a>> {
-        Some(cut(self.dwarf(unit).attr_string(unit, value).ok()?))
+    ) -> Option<Cow<'a, [u8]>> {
+        let text = self.dwarf(unit).attr_string(unit, value).ok()?;
+        Some(shortened(text.slice()))
     }
 
     /// The sections of the file itself, in which all line tables lie.
@@ -176,6 +175,22 @@ impl<'a> Units<'a> {
         self.slots.len()
     }
 
+    /// The name of each unit that has one, and its compilation directory.
+    pub(crate) fn names(&self) -> impl Iterator<Item = (String, String)> + '_ {
+        self.slots.iter().filter_map(|slot| {
+            let parsed = match &slot.unit {
+                Some(_) => None,
+                None => Some(self.dwarf.unit(slot.header).ok()?),
+            };
+            let unit = slot.unit.as_ref().or(parsed.as_ref())?;
+            let text = |t: Reader<'a>| String::from_utf8_lossy(&shortened(t.slice())).into_owned();
+            Some((
+                text(unit.name?),
+                unit.comp_dir.map(text).unwrap_or_default(),
+            ))
+        })
+    }
+
     /// Forgets a parsed unit, to be parsed again if it is asked for.
     pub(crate) fn unload(&mut self, unit: UnitIndex) {
         if let Some(slot) = self.slots.get_mut(unit.0 as usize) {
@@ -241,12 +256,6 @@ impl<'a> Units<'a> {
         }
         slot.scopes.as_ref()
     }
-}
-
-/// A name's beginning, as far as a name can go.
-pub(crate) fn cut(mut text: Reader<'_>) -> Reader<'_> {
-    let _ = text.truncate(text.len().min(MAX_NAME));
-    text
 }
 
 fn index(i: usize) -> UnitIndex {

@@ -14,6 +14,8 @@ use crate::layout::containers::Split;
 pub(crate) struct Book<'a> {
     pub(crate) layouts: Layouts<'a>,
     pub(crate) labels: Labels,
+    /// Values that the program which is being made has gone into.
+    pub(super) visited: usize,
     forms: Vec<Form>,
     keys: HashMap<FormKey, FormIx, BuildHasherDefault<DefaultHasher>>,
 }
@@ -23,6 +25,7 @@ impl<'a> Book<'a> {
         Book {
             layouts,
             labels: Labels::new(),
+            visited: 0,
             forms: Vec::new(),
             keys: HashMap::default(),
         }
@@ -96,7 +99,7 @@ impl<'a> Book<'a> {
     }
 
     /// The label of a via.
-    pub(crate) fn label(&mut self, via: &Via) -> super::program::Named {
+    pub(super) fn label(&mut self, via: &Via) -> super::program::Named {
         match via {
             Via::After(suffix) => super::program::Named::After(self.labels.id(suffix)),
             Via::Always(name) => super::program::Named::Always(self.labels.id(name)),

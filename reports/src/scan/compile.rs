@@ -17,6 +17,9 @@ use crate::resolve::owner;
 const MAX_DEPTH: usize = 96;
 /// The most steps of one type; beyond, its words are followed one by one.
 const MAX_OPS: usize = 50_000;
+/// The most values inside one that are gone into. A type that is said to hold itself
+/// twice has more than any number of them, and need not have a single step.
+const MAX_VISITS: usize = 200_000;
 
 /// A name under construction.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,6 +93,7 @@ impl Book<'_> {
     pub(super) fn program(&mut self, of: TypeIx, spot: &Spot, split: Split) -> Program {
         let size = self.layouts.size(of).unwrap_or(0);
         let mut ops = Vec::new();
+        self.visited = 0;
         match split {
             Split::All => self.value(of, 0, spot, &mut ops),
             Split::Parts(parts) => {
@@ -100,7 +104,7 @@ impl Book<'_> {
                 }
             }
         }
-        if count(&ops, MAX_OPS).is_none() {
+        if self.visited > MAX_VISITS || count(&ops, MAX_OPS).is_none() {
             ops = vec![Op::Words { at: 0, len: size }];
         }
         let mut program = Program {
@@ -119,7 +123,8 @@ impl Book<'_> {
         if size == Some(0) {
             return;
         }
-        if spot.depth > MAX_DEPTH || ops.len() > MAX_OPS {
+        self.visited += 1;
+        if spot.depth > MAX_DEPTH || ops.len() > MAX_OPS || self.visited > MAX_VISITS {
             ops.extend(size.map(|len| Op::Words { at, len }));
             return;
         }

@@ -32,6 +32,24 @@ pub(super) struct Piece {
     pub(super) name: String,
     pub(super) kind: RootKind,
     pub(super) thread: Option<ThreadId>,
+    /// Whether glibc's lists of free chunks lie in it.
+    pub(super) lists_chunks: bool,
+}
+
+/// Whether a pointer is to the header of the chunk behind a block, and not to the
+/// block.
+///
+/// ```text
+///  glibc:  | size | block, 16 k + 1 to 16 k + 8 bytes of it above 16 k … | size | next
+///                                              ▲ header of the next chunk: its first
+///                                                word is the block's last
+/// ```
+///
+/// A chunk's header begins 8 bytes before its size, in what the chunk before it may
+/// use, and glibc's lists lead to headers. So a free chunk that is listed would hold
+/// the block before it. Source: glibc 2.36 `malloc/malloc.c`, "malloc_chunk details".
+fn is_next_header(offset: u64, size: u64) -> bool {
+    offset > 0 && offset.is_multiple_of(16) && offset < size && size - offset <= 8
 }
 
 /// A block that some word points to, and what stands beside that word.
@@ -70,6 +88,10 @@ impl Scanner<'_, '_> {
                 let Some(block) = scanner.heap.find(address) else {
                     return;
                 };
+                let offset = address - scanner.heap.start(block);
+                if piece.lists_chunks && is_next_header(offset, scanner.heap.size(block)) {
+                    return;
+                }
                 if let (RootKind::Stack, Some(thread)) = (piece.kind, piece.thread)
                     && spoken.has(thread, block)
                 {
@@ -91,7 +113,7 @@ impl Scanner<'_, '_> {
                 });
                 claims.push(Claim {
                     block,
-                    offset: address - scanner.heap.start(block),
+                    offset,
                     label,
                     before,
                     behind,

@@ -39,6 +39,7 @@ pub(super) fn statics(image: &Image, sources: &[Source<'_>], typed: &[(u64, u64)
                         name: format!("static {}", name.unwrap_or(file)),
                         kind: RootKind::Static,
                         thread: None,
+                        lists_chunks: file == "libc.so.6",
                     });
                 });
             }
@@ -84,6 +85,7 @@ pub(super) fn thread_locals(
                 name: format!("thread_local {}", name.unwrap_or("(unnamed)")),
                 kind: RootKind::ThreadLocal,
                 thread: Some(thread),
+                lists_chunks: false,
             });
         });
     }

@@ -76,6 +76,7 @@ pub(super) fn pieces(stacks: &Stacks, threads: &[ThreadSpan]) -> Vec<Piece> {
                     name: name.to_owned(),
                     kind: RootKind::Stack,
                     thread: Some(span.thread),
+                    lists_chunks: false,
                 });
             }
         };

@@ -195,7 +195,7 @@ impl Engine<'_> {
                 for item in items {
                     keys.push(part(self, item, key)?);
                 }
-                Some(Seen::List { items: keys, len })
+                Some(Seen::Set { items: keys, len })
             }
             _ => None,
         }
@@ -271,7 +271,7 @@ impl Engine<'_> {
         let found = found.into_iter().skip(skip);
         Some(if set {
             let items = found.map(|(key, _)| key).collect();
-            Seen::List { items, len }
+            Seen::Set { items, len }
         } else {
             Seen::Map {
                 items: found.collect(),

@@ -79,6 +79,27 @@ impl Engine<'_> {
         printer.done()
     }
 
+    fn elements(
+        &mut self,
+        printer: &mut Printer,
+        [open, close]: [&str; 2],
+        items: Vec<Spot>,
+        len: u64,
+        depth: usize,
+        nested: usize,
+    ) {
+        printer.add(open);
+        let shown = items.len() as u64;
+        for (at, spot) in items.into_iter().enumerate() {
+            if at > 0 {
+                printer.add(", ");
+            }
+            self.inner(printer, spot, depth, nested);
+        }
+        printer.add(&more(shown, len));
+        printer.add(close);
+    }
+
     fn inner(&mut self, printer: &mut Printer, spot: Spot, depth: usize, nested: usize) {
         if printer.is_cut {
             return;
@@ -138,16 +159,10 @@ impl Engine<'_> {
                 });
             }
             Seen::List { items, len } => {
-                printer.add("[");
-                let shown = items.len() as u64;
-                for (at, spot) in items.into_iter().enumerate() {
-                    if at > 0 {
-                        printer.add(", ");
-                    }
-                    self.inner(printer, spot, depth, nested);
-                }
-                printer.add(&more(shown, len));
-                printer.add("]");
+                self.elements(printer, ["[", "]"], items, len, depth, nested);
+            }
+            Seen::Set { items, len } => {
+                self.elements(printer, ["{", "}"], items, len, depth, nested);
             }
             Seen::Map { items, len } => {
                 printer.add("{");

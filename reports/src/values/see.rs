@@ -21,6 +21,10 @@ pub(super) enum Seen {
         items: Vec<Spot>,
         len: u64,
     },
+    Set {
+        items: Vec<Spot>,
+        len: u64,
+    },
     Map {
         items: Vec<(Spot, Spot)>,
         len: u64,
@@ -110,14 +114,13 @@ impl Engine<'_> {
         let Shape::Struct(fields) = &inside.shape else {
             return Seen::Text(variant.fields.name.to_string());
         };
+        let is_cow = &*self.book.layouts.stem(spot.of) == "alloc::borrow::Cow";
         let spot = Spot {
             at,
             of: variant.fields.of,
         };
-        if &*data.name == "Cow" || data.name.starts_with("Cow<") {
-            if let [only] = &fields[..] {
-                return part(spot, only).map_or(Seen::NotReadable, |(_, s)| Seen::Same(s));
-            }
+        if let (true, [only]) = (is_cow, &fields[..]) {
+            return part(spot, only).map_or(Seen::NotReadable, |(_, s)| Seen::Same(s));
         }
         structure(spot, &variant.fields.name, fields)
     }

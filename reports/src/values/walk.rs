@@ -46,7 +46,7 @@ impl Engine<'_> {
                             "there is no element {index}; there are {len}"
                         ))),
                         (FieldStep::Index(index), _) if *index < 0 => {
-                            self.from_end(&at, *index, len)
+                            self.counted_back(&at, *index, len)
                         }
                         (FieldStep::Index(_), [spot, ..]) => Ok(*spot),
                         _ => Err(NoValue::new(format!(
@@ -54,9 +54,9 @@ impl Engine<'_> {
                         ))),
                     };
                 }
-                Seen::Map { len, .. } => {
+                Seen::Map { len, .. } | Seen::Set { len, .. } => {
                     return Err(NoValue::new(format!(
-                        "this is a map of {len} entries; they have no numbers or names here"
+                        "these are {len} entries in no order; they have no numbers or names here"
                     )));
                 }
                 Seen::Text(text) => {
@@ -71,7 +71,7 @@ impl Engine<'_> {
         Err(NoValue::new("pointers lead on and on"))
     }
 
-    fn from_end(&mut self, place: &Place, index: i64, len: u64) -> Result<Spot, NoValue> {
+    fn counted_back(&mut self, place: &Place, index: i64, len: u64) -> Result<Spot, NoValue> {
         let at = len.checked_add_signed(index);
         let seen = at.map(|at| self.see_place(place, &(at..at.saturating_add(1))));
         match seen {

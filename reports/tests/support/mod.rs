@@ -3,8 +3,8 @@
 use endler_snapshot::*;
 use std::collections::BTreeMap;
 
-/// Makes an image from lines `SIZE TYPE @ SITE # AGE_SECONDS [THREAD [PHASE]]`, where
-/// the parts from `@` and from `#` can be left out. `TYPE` is a type name such as
+/// Makes an image from lines `SIZE TYPE @ SITE # AGE_SECONDS [THREAD [PHASE [TAG]]]`,
+/// where `-` is no phase, a tag that ends in `!` has ended, and the parts from `@` and from `#` can be left out. `TYPE` is a type name such as
 /// `Vec<crawl::Page>`, whose holder is what stands before `<`; `?` is an unknown
 /// type. `SITE` is `function at file:line`. The clock ticks milliseconds.
 pub(crate) fn image(lines: &str) -> Image {
@@ -50,6 +50,7 @@ impl Make {
             name: "main".into(),
             alive: true,
             stack_pointer: None,
+            tag: None,
         });
         image.modules.push(Module {
             path: "/opt/crawl".into(),
@@ -142,6 +143,20 @@ impl Make {
         }) as u32)
     }
 
+    fn tag(&mut self, tag: &str) -> TagId {
+        let (name, open) = match tag.strip_suffix('!') {
+            Some(name) => (name, false),
+            None => (tag, true),
+        };
+        let tags = &mut self.image.tags;
+        let known = tags.iter().position(|tag| tag.name == name);
+        TagId(known.unwrap_or_else(|| {
+            let name = name.to_string();
+            tags.push(Tag { name, open });
+            tags.len() - 1
+        }) as u16)
+    }
+
     fn block(&mut self, line: &str) {
         let (line, rest) = line.split_once(" # ").unwrap_or((line, "0"));
         let (line, site) = line.split_once(" @ ").unwrap_or((line, ""));
@@ -150,17 +165,19 @@ impl Make {
         let mut rest = rest.split_whitespace();
         let age: f64 = rest.next().map_or(0.0, |a| a.parse().expect("an age"));
         let thread = rest.next().unwrap_or("main");
-        let phase = rest.next().unwrap_or("");
+        let phase = rest.next().filter(|phase| *phase != "-").unwrap_or("");
+        let tag = rest.next().map(|tag| self.tag(tag));
         let threads = &mut self.image.threads;
         let thread = threads
             .iter()
-            .position(|t| t.name == thread)
+            .position(|t| t.name == thread && t.tag == tag)
             .unwrap_or_else(|| {
                 threads.push(Thread {
                     name: thread.into(),
                     tid: 9,
                     alive: true,
                     stack_pointer: None,
+                    tag,
                 });
                 threads.len() - 1
             });

@@ -8,7 +8,7 @@ use super::value::{Value, grow, put_column, put_differences, take_column, take_d
 use super::varint::{Bad, Plain, put_varint};
 use super::writer::Writer;
 use crate::error::Error;
-use crate::ids::{Addr, LineId, Serial, TypeId};
+use crate::ids::{Addr, LineId, Serial, TagId, TypeId};
 use crate::image::{Blocks, StackTrie};
 use crate::references::Edges;
 use crate::resolution::Resolution;
@@ -28,7 +28,7 @@ fn put_ranges(
 }
 
 /// Appends the rows of one section to a column.
-fn take_more<V: Value + Default>(
+pub(super) fn take_more<V: Value + Default>(
     column: &mut Vec<V>,
     rows: usize,
     from: &mut Plain<'_>,
@@ -138,6 +138,16 @@ pub(super) fn take_stacks(
 ) -> Result<(), Bad> {
     take_more(&mut stacks.parent, rows, from)?;
     take_more(&mut stacks.frame, rows, from)
+}
+
+pub(super) fn put_thread_tags(
+    id: Id,
+    tags: &[Option<TagId>],
+    writer: &mut Writer<'_>,
+) -> Result<(), Error> {
+    put_ranges(id, tags.len(), writer, |range, out| {
+        put_column(&tags[range], out)
+    })
 }
 
 pub(super) fn put_edges(id: Id, edges: &Edges, writer: &mut Writer<'_>) -> Result<(), Error> {

@@ -3,12 +3,13 @@
 use super::header::Id;
 use super::residency::Head;
 use super::tables::Numbers;
+use super::tags::Head as TagHead;
 use super::value::{Value, grow, put_column, take_column};
 use super::varint::{Bad, Plain};
 use super::writer::Writer;
 use super::{MAX_ROWS, MAX_TEXT};
 use crate::error::Error;
-use crate::image::{Context, Figures, Frame, Module, Phase, Process, Thread, Totals};
+use crate::image::{Context, Figures, Frame, Module, Phase, Process, Tag, Thread, Totals};
 use crate::references::{Count, Fill, Repeat, Root, Scan};
 use crate::residency::{Mapping, PageRun};
 use crate::resolution::{ModuleInfo, SourceLine, TypeRow};
@@ -78,6 +79,8 @@ columns! {
     PageRun { start, pages }
     Module { path, build_id, bias, start, end }
     Thread { tid, name, alive, stack_pointer }
+    TagHead { untold, tags, threads }
+    Tag { name, open }
     Phase { name, start }
     Frame { address, kind, module }
     Context { stack, tag, end }

@@ -4,6 +4,7 @@ use super::blocks::*;
 use super::header::Id;
 use super::residency::{self, MAPS, PAGS, RSID, put_residency};
 use super::table::{put_table, take_table};
+use super::tags::{self, TAGH, TAGS, TTAG, put_tags};
 use super::varint::{Bad, Plain};
 use super::writer::Writer;
 use crate::error::Error;
@@ -39,9 +40,9 @@ const FILL: Id = *b"FILL";
 const RPTS: Id = *b"RPTS";
 
 /// The order in the file.
-const ORDER: [Id; 29] = [
+const ORDER: [Id; 32] = [
     PROC, FIGS, RSID, MAPS, PAGS, // always
-    MODU, THRD, PHAS, FRAM, STCK, CTXT, TOTL, BLKS, // always
+    MODU, THRD, TAGH, TAGS, TTAG, PHAS, FRAM, STCK, CTXT, TOTL, BLKS, // always
     STRS, LINE, FLIN, TYPE, BTYP, SITE, CTYP, MINF, // resolved
     SCAN, ROOT, LABL, EDGE, NUMS, CNTS, FILL, RPTS, // scanned
 ];
@@ -53,6 +54,7 @@ pub(super) fn put_all(image: &Image, w: &mut Writer<'_>) -> Result<(), Error> {
     put_residency(&image.residency, w)?;
     put_table(MODU, &image.modules, w)?;
     put_table(THRD, &image.threads, w)?;
+    put_tags(image, w)?;
     put_table(PHAS, &image.phases, w)?;
     put_table(FRAM, &image.frames, w)?;
     put_stacks(STCK, &image.stacks, w)?;
@@ -123,6 +125,7 @@ pub(super) struct Parts {
     scan: Vec<Scan>,
     numbers: Vec<Numbers>,
     residency: residency::Part,
+    tags: tags::Part,
     /// Position in [`ORDER`] of the last section.
     last: usize,
 }
@@ -152,6 +155,7 @@ impl Parts {
             RSID | MAPS | PAGS => self.residency.take(id, rows, from),
             MODU => take_table(&mut image.modules, rows, from),
             THRD => take_table(&mut image.threads, rows, from),
+            TAGH | TAGS | TTAG => self.tags.take(id, rows, from),
             PHAS => take_table(&mut image.phases, rows, from),
             FRAM => take_table(&mut image.frames, rows, from),
             STCK => take_stacks(&mut image.stacks, rows, from),
@@ -198,6 +202,7 @@ impl Parts {
         }
         self.image.figures = figures;
         self.image.residency = self.residency.into_residency(self.version)?;
+        self.tags.into_image(self.version, &mut self.image)?;
         Ok(self.image)
     }
 }

@@ -96,7 +96,7 @@ macro_rules! numbers {
 numbers! {
     u16, u32, u64;
     Bytes(u64), Nanos(u64), ContextId(u32), FrameId(u32), ModuleId(u32), ThreadId(u16),
-    PhaseId(u16), TypeId(u32), StrId(u32), LineId(u32), LabelId(u32), Access(u16)
+    TagId(u16), PhaseId(u16), TypeId(u32), StrId(u32), LineId(u32), LabelId(u32), Access(u16)
 }
 
 macro_rules! differences32 {

@@ -77,6 +77,7 @@ fn sample(blocks: usize, scale: u32) -> Image {
             lost: 7,
             truncated: 12,
             stuck: 1,
+            untold: 5,
             own: Bytes(48 << 20),
             resident: Bytes(700 << 20),
         },
@@ -104,6 +105,15 @@ fn sample(blocks: usize, scale: u32) -> Image {
                 name: (*name).into(),
                 alive: i != 3,
                 stack_pointer: (i == 2).then_some(Addr(0x7fff_ffff_e0f8)),
+                tag: (i == 3).then_some(TagId(1)),
+            })
+            .collect(),
+        tags: ["spider=books", "spider=quotes"]
+            .iter()
+            .enumerate()
+            .map(|(i, name)| Tag {
+                name: (*name).into(),
+                open: i == 1,
             })
             .collect(),
         phases: ["", "seed", "crawl"]

@@ -60,7 +60,7 @@ pub(crate) struct Report {
     /// The snapshot; - is standard input
     pub(crate) snapshot: PathBuf,
     /// How rows are made: type holder via referrer path site stack frames size
-    /// age thread phase module evidence id, or a product such as 'type&age'; type unless given, site
+    /// age thread tag tagstate phase module evidence id, or a product such as 'type&age'; type unless given, site
     /// with --totals
     #[arg(long, value_name = "REL", value_parser = By::parse)]
     pub(crate) by: Option<By>,

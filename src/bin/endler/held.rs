@@ -11,6 +11,7 @@ use endler_reports::holding::{
 };
 use endler_reports::json::Object;
 use endler_reports::partition::{Heap, Set, by};
+use endler_reports::render::origin::origin;
 use endler_reports::render::page::{Page, text};
 use endler_reports::render::{Columns, view};
 use endler_snapshot::{BlockId, Image};
@@ -184,13 +185,7 @@ pub(crate) fn oldest(args: &Oldest, out: &mut dyn Write) -> Result<(), Failure> 
         one.size().0,
         set.count(),
     )?;
-    let indented = |text: String| text.replace('\n', "\n  ");
-    writeln!(out, "\nAllocated in\n  {}", indented(name(by::STACK)))?;
-    if known {
-        writeln!(out, "\nKept by\n  {}", indented(name(by::PATH)))?;
-        writeln!(out, "\nReferred via\n  {}", name(by::VIA))?;
-    }
-    Ok(())
+    Ok(write!(out, "\n{}", origin(heap, block))?)
 }
 
 fn all_images(paths: &[PathBuf], symbols: &Symbols) -> Result<Vec<Image>, Failure> {

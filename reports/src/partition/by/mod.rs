@@ -13,6 +13,8 @@ mod referrer;
 mod site;
 mod size;
 mod stack;
+mod tag;
+mod tag_state;
 mod thread;
 mod types;
 mod via;
@@ -31,6 +33,9 @@ pub use referrer::RELATION as REFERRER;
 pub use site::RELATION as SITE;
 pub use size::RELATION as SIZE;
 pub use stack::RELATION as STACK;
+pub use tag::RELATION as TAG;
+pub(crate) use tag_state::ENDED;
+pub use tag_state::RELATION as TAG_STATE;
 pub use thread::RELATION as THREAD;
 pub use types::RELATION as TYPE;
 pub use via::RELATION as VIA;
@@ -38,7 +43,7 @@ pub use via::RELATION as VIA;
 pub(crate) use via::vias;
 
 /// All relations, in the order of help and reports.
-pub const ALL: [&Relation; 15] = [
-    TYPE, HOLDER, VIA, REFERRER, PATH, SITE, STACK, FRAMES, SIZE, AGE, THREAD, PHASE, MODULE,
-    EVIDENCE, ID,
+pub const ALL: [&Relation; 17] = [
+    TYPE, HOLDER, VIA, REFERRER, PATH, SITE, STACK, FRAMES, SIZE, AGE, THREAD, TAG, TAG_STATE,
+    PHASE, MODULE, EVIDENCE, ID,
 ];

@@ -102,7 +102,11 @@ fn list<'t>(items: &[NodeId], between: &'t str, todo: &mut Vec<Todo<'t>>) {
 }
 
 fn path<'t>(name: &TypeName<'_>, segments: &'t [Segment<'_>], todo: &mut Vec<Todo<'t>>) {
-    let short = SHORT.iter().find(|(path, _)| same_path(segments, path));
+    // Nearly all names end otherwise: only those few are compared as a whole.
+    let last = segments.last().map_or("", |s| s.name);
+    let short = SHORT
+        .iter()
+        .find(|(path, short)| *short == last && same_path(segments, path));
     let shown = match (short, segments.split_last()) {
         (Some((_, short)), Some((last, _))) => {
             todo.push(Todo::Text(short));
