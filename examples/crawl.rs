@@ -10,6 +10,8 @@
 //! response lives as long as they do. `--fault SPIDER` moves the fault,
 //! `--fixed` takes it away.
 //!
+//! With `--console` it can be asked meanwhile (`endler attach PID`).
+//!
 //! The two lines that a service needs for endler stand in `HEAP` and `main`. At
 //! the end of each phase the process sends itself the signal that an operator
 //! would send; what it prints at the end is read back from the files of those
@@ -72,6 +74,10 @@ async fn main() -> ExitCode {
 
 async fn run(args: Args) -> Result<(), Box<dyn Error>> {
     endler::on_signal(libc::SIGUSR1, &args.dumps)?;
+    let console = args.console().map(endler::console::serve).transpose()?;
+    if console.is_some() {
+        eprintln!("The console: endler attach {}", std::process::id());
+    }
     let recording = !std::env::var("ENDLER").is_ok_and(|mode| mode.starts_with("off"));
 
     let root = args.site.clone().unwrap_or_else(Site::default_root);
@@ -134,12 +140,14 @@ async fn run(args: Args) -> Result<(), Box<dyn Error>> {
 
     println!("\nItems: {kinds}.");
     match &taken[..] {
-        [seed, crawl, drain] => tables::print(seed, crawl, drain),
-        _ => {
-            println!("endler is off (ENDLER): no dumps, no tables.");
-            Ok(())
-        }
+        [seed, crawl, drain] => tables::print(seed, crawl, drain)?,
+        _ => println!("endler is off (ENDLER): no dumps, no tables."),
     }
+    if console.is_some() {
+        eprintln!("\nThe heap can still be asked. Enter ends.");
+        std::io::stdin().read_line(&mut String::new())?;
+    }
+    Ok(())
 }
 
 fn say(phase: &str, began: Instant, text: &str) {

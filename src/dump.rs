@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use endler_allocator::freeze::{self, Cost, Frozen, Options};
+use endler_allocator::freeze::{self, Cost, Frozen, Keep, Options};
 use endler_reports::resolve::{self, MainBinary};
 use endler_reports::scan::{self, ThreadSpan};
 use endler_snapshot::{Cut, Image, format};
@@ -48,7 +48,7 @@ pub(crate) fn freeze_and(
     let started = Instant::now();
     let options = Options {
         sequence,
-        keep,
+        keep: keep.map_or_else(Keep::default, |fd| Keep::these(&[fd])),
         inner: crate::inner::asked(),
         ..Options::default()
     };
@@ -86,22 +86,22 @@ pub(crate) fn freeze_and(
     })
 }
 
-/// Adds types and sites from this process's own binaries. What is missing is
-/// told at the head of the tables, so the warnings are not repeated here.
-fn resolve_here(image: &mut Image) {
-    let options = resolve::Options {
+/// Debug information of the process that runs.
+pub(crate) fn this_process() -> resolve::Options {
+    resolve::Options {
         main: MainBinary::RunningProcess,
         ..resolve::Options::default()
-    };
-    let _ = resolve::resolve(image, &options);
+    }
+}
+
+/// Adds types and sites from this process's own binaries. What is missing is
+/// told at the head of the tables, so the warnings are not repeated here.
+pub(crate) fn resolve_here(image: &mut Image) {
+    let _ = resolve::resolve(image, &this_process());
 }
 
 /// Adds which block refers to which, by the frozen memory.
-fn refer_here(image: &mut Image, frozen: &Frozen<'_>) {
-    let options = resolve::Options {
-        main: MainBinary::RunningProcess,
-        ..resolve::Options::default()
-    };
+pub(crate) fn refer_here(image: &mut Image, frozen: &Frozen<'_>) {
     let threads = frozen.threads.iter().map(|stack| ThreadSpan {
         thread: stack.thread,
         stack_pointer: stack.stack_pointer,
@@ -111,7 +111,7 @@ fn refer_here(image: &mut Image, frozen: &Frozen<'_>) {
         thread_pointer: stack.thread_pointer,
     });
     let threads: Vec<ThreadSpan> = threads.collect();
-    scan::refer(image, frozen.memory, &options, &threads);
+    scan::refer(image, frozen.memory, &this_process(), &threads);
 }
 
 /// Writes one snapshot file; one of that name is replaced.

@@ -25,6 +25,8 @@ pub enum Error {
     },
     /// The profiler's thread could not be started, or has ended.
     Thread(std::io::Error),
+    /// The console cannot be served.
+    Console(String),
     /// A snapshot that was just written could not be read back.
     Snapshot(endler_snapshot::Error),
 }
@@ -36,6 +38,7 @@ impl fmt::Display for Error {
             Error::Signal { signal, why } => write!(f, "signal {signal} cannot be used: {why}"),
             Error::File { path, cause } => write!(f, "{}: {cause}", path.display()),
             Error::Thread(cause) => write!(f, "the profiler's thread: {cause}"),
+            Error::Console(why) => write!(f, "the console: {why}"),
             Error::Snapshot(e) => write!(f, "{e}"),
         }
     }
@@ -47,7 +50,7 @@ impl std::error::Error for Error {
             Error::Freeze(e) => Some(e),
             Error::File { cause, .. } | Error::Thread(cause) => Some(cause),
             Error::Snapshot(e) => Some(e),
-            Error::Signal { .. } => None,
+            Error::Signal { .. } | Error::Console(_) => None,
         }
     }
 }

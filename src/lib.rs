@@ -20,6 +20,7 @@
 //! * [`on_signal`] writes heap tables and a snapshot file at each signal,
 //!   [`on_exit`] at the end of the process, [`snapshot_to`] when asked.
 //! * [`watch`](fn@watch) warns, dumps and calls when resident memory passes a bound.
+//! * [`console::serve`] lets `endler attach PID` ask the running process.
 //! * [`trackref`] lists the live objects of types, and hands them back.
 //! * [`phase`] marks phases, whose ends can be compared.
 //! * [`tag`] and [`tagged`] say which part of the program allocates.
@@ -32,6 +33,7 @@
 
 #![warn(missing_docs)]
 
+pub mod console;
 mod error;
 pub mod inner;
 mod snapshot;
@@ -53,6 +55,7 @@ mod process {
     mod resident;
     pub(crate) mod signal;
     mod start;
+    pub(crate) mod stay;
     mod view;
 
     pub(crate) use exit::on_exit;
@@ -62,7 +65,7 @@ mod process {
     pub(crate) use signal::{on_signal, tell};
 }
 #[cfg(all(target_os = "linux", target_arch = "x86_64", not(endler_elsewhere)))]
-pub(crate) use process::{dump, exit, files, part, profiler, signal};
+pub(crate) use process::{dump, exit, files, part, profiler, signal, stay};
 
 #[cfg(not(all(target_os = "linux", target_arch = "x86_64", not(endler_elsewhere))))]
 #[path = "elsewhere.rs"]

@@ -22,7 +22,10 @@ use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
+use endler_allocator::freeze::Running as Copy;
+
 use crate::dump::{self, Done};
+use crate::stay::{self, Stay};
 
 use crate::{Error, Snapshot, SnapshotInfo, files, signal};
 
@@ -32,6 +35,8 @@ enum Request {
     /// A dump as a signal asks for it: the line that names it.
     Dump(PathBuf, Sender<Result<String, Error>>),
     Open(Sender<Result<Snapshot, Error>>),
+    /// A copy that stays; it ends with the profiler's thread, and so with the process.
+    Stay(Stay, Sender<Result<Copy, Error>>),
 }
 
 /// The thread, once it runs.
@@ -190,8 +195,18 @@ pub(crate) fn notify_and_wait(signal: i32, millis: u64) {
 }
 
 fn ask<T>(request: impl FnOnce(Sender<Result<T, Error>>) -> Request) -> Result<T, Error> {
+    begin(request)?.recv().unwrap_or_else(|_| Err(gone()))
+}
+
+fn gone() -> Error {
+    Error::Thread(std::io::Error::other("it has ended"))
+}
+
+/// Asks the thread, without waiting for its answer.
+fn begin<T>(
+    request: impl FnOnce(Sender<Result<T, Error>>) -> Request,
+) -> Result<Receiver<Result<T, Error>>, Error> {
     let (answer, answered) = channel();
-    let gone = || Error::Thread(std::io::Error::other("it has ended"));
     let running = running()?;
     if running.requests.send(request(answer)).is_err() {
         // The next call starts another thread.
@@ -201,17 +216,13 @@ fn ask<T>(request: impl FnOnce(Sender<Result<T, Error>>) -> Request) -> Result<T
         return Err(gone());
     }
     ring();
-    answered.recv().unwrap_or_else(|_| Err(gone()))
+    Ok(answered)
 }
 
 pub(crate) fn snapshot_to(path: &Path) -> Result<SnapshotInfo, Error> {
-    let failed = |cause| Error::File {
-        path: path.to_path_buf(),
-        cause,
-    };
-    let path = std::path::absolute(path).map_err(failed)?;
-    files::replaceable(&path).map_err(failed)?;
-    ask(|answer| Request::File(path, answer))
+    begin_snapshot_to(path)?
+        .recv()
+        .unwrap_or_else(|_| Err(gone()))
 }
 
 pub(crate) fn snapshot() -> Result<Snapshot, Error> {
@@ -222,6 +233,30 @@ pub(crate) fn snapshot() -> Result<Snapshot, Error> {
 pub(crate) fn dump_into(directory: &Path) -> String {
     let done = ask(|answer| Request::Dump(directory.to_path_buf(), answer));
     line_of(done, directory)
+}
+
+/// What a session of the console asks for, and waits for in its own way.
+pub(crate) fn begin_snapshot_to(
+    path: &Path,
+) -> Result<Receiver<Result<SnapshotInfo, Error>>, Error> {
+    let failed = |cause| Error::File {
+        path: path.to_path_buf(),
+        cause,
+    };
+    let path = std::path::absolute(path).map_err(failed)?;
+    files::replaceable(&path).map_err(failed)?;
+    begin(|answer| Request::File(path, answer))
+}
+
+/// As [`begin_snapshot_to`], for a dump as a signal asks for it.
+pub(crate) fn begin_dump(directory: PathBuf) -> Result<Receiver<Result<String, Error>>, Error> {
+    begin(|answer| Request::Dump(directory, answer))
+}
+
+/// As [`begin_snapshot_to`], for a copy that stays. Where nobody waits for it any more,
+/// it ends at once.
+pub(crate) fn stay(stay: Stay) -> Result<Receiver<Result<Copy, Error>>, Error> {
+    begin(|answer| Request::Stay(stay, answer))
 }
 
 fn line_of(done: Result<String, Error>, directory: &Path) -> String {
@@ -260,6 +295,9 @@ fn serve_request(request: Request) {
         }
         Request::Dump(directory, answer) => {
             let _ = answer.send(dump::into_directory(&directory));
+        }
+        Request::Stay(asked, answer) => {
+            let _ = answer.send(stay::stay(&asked));
         }
         Request::Open(answer) => {
             let _ = answer.send(Snapshot::take(&|fd, write| -> Result<Done, Error> {

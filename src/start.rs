@@ -1,6 +1,6 @@
 //! `ENDLER=exact,signal=USR1,dir=heap-dumps`: what `on_signal` does, without
-//! code; `ENDLER=exact,fragmentation`: what `inner_statistics` does. Read once,
-//! before `main`.
+//! code; `ENDLER=exact,fragmentation`: what `inner_statistics` does;
+//! `ENDLER=exact,console`: what `console::serve` does. Read once, before `main`.
 
 use std::path::PathBuf;
 
@@ -17,7 +17,17 @@ extern "C" fn before_main() {
     if value.split(',').skip(1).any(|word| word == "fragmentation") {
         crate::inner::ask(crate::inner::automatic);
     }
-    match asked(&value) {
+    let asked = asked(&value);
+    // Of a value that is refused nothing is done.
+    if endler_allocator::mode() == Some(endler_allocator::Mode::Exact)
+        && value.split(',').skip(1).any(|word| word == "console")
+    {
+        match crate::console::serve(crate::console::Options::new()) {
+            Ok(console) => console.forever(),
+            Err(why) => crate::signal::tell(&format!("endler: ENDLER={value}: {why}")),
+        }
+    }
+    match asked {
         Ok(None) => {}
         Ok(Some((number, directory))) => {
             if let Err(why) = crate::signal::on_signal(number, directory) {
@@ -36,7 +46,7 @@ fn asked(value: &str) -> Result<Option<(i32, PathBuf)>, String> {
         match option.split_once('=') {
             Some(("signal", name)) => signal = Some(number(name)?),
             Some(("dir", path)) if !path.is_empty() => directory = PathBuf::from(path),
-            None if option == "fragmentation" => {}
+            None if option == "fragmentation" || option == "console" => {}
             // The allocator has refused the whole value already, in one line.
             _ => return Ok(None),
         }
@@ -84,6 +94,10 @@ mod tests {
             Ok(Some((libc::SIGUSR1, "heap-dumps"))),
         );
         check("exact,fragmentation", Ok(None));
+        check(
+            "exact,console,signal=USR1",
+            Ok(Some((libc::SIGUSR1, "heap-dumps"))),
+        );
         check("exact,signal=FOO", Err(()));
         check("exact,signal=USR1,colour=blue", Ok(None));
         check("exact,signal=USR1,dir=", Ok(None));

@@ -30,6 +30,9 @@ fn main() {
     println!("not run here: the group `sanitizers` (address and thread): tests/sanitizers.sh");
     println!("not run here: the group `stacks` (published programs' stacks): tests/stacks.sh");
     println!(
+        "not run here: the group `telnet` (the console through a real client): tests/telnet.sh"
+    );
+    println!(
         "not run here: the group `truth` (the type of each block, in programs that know it): \
          tests/truth.sh"
     );

@@ -10,8 +10,8 @@ use endler_snapshot::{Addr, Cut, Image, InnerStatistics, Memory, Nanos, ThreadId
 pub struct Options {
     /// The snapshot's number, which the image carries.
     pub sequence: u32,
-    /// A descriptor that the copy keeps open, for its result.
-    pub keep: Option<i32>,
+    /// The descriptors that the copy keeps open, for its result.
+    pub keep: Keep,
     /// Memory that the copy may take for itself, in bytes; none for a quarter
     /// of what the control group, the machine or the address space has left. Without a copy the
     /// image alone is held to it.
@@ -24,6 +24,39 @@ pub struct Options {
     pub inner: Option<ReadInner>,
 }
 
+/// A few descriptors that stay open in a copy, in order. The default is none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Keep {
+    numbers: [u32; Keep::MOST],
+    len: usize,
+}
+
+impl Keep {
+    /// So many at the most.
+    pub const MOST: usize = 16;
+
+    /// These; numbers that are no descriptor's, and those beyond [`Keep::MOST`], are
+    /// left out.
+    #[must_use]
+    pub fn these(descriptors: &[i32]) -> Self {
+        let mut keep = Keep::default();
+        let numbers = descriptors.iter().filter_map(|fd| u32::try_from(*fd).ok());
+        for (place, number) in keep.numbers.iter_mut().zip(numbers) {
+            *place = number;
+            keep.len += 1;
+        }
+        if let Some(filled) = keep.numbers.get_mut(..keep.len) {
+            filled.sort_unstable();
+        }
+        keep
+    }
+
+    #[allow(dead_code, reason = "platforms without copies have it for its callers")]
+    pub(crate) fn numbers(&self) -> &[u32] {
+        self.numbers.get(..self.len).unwrap_or_default()
+    }
+}
+
 /// Reads an allocator's statistics; none where it gives none.
 pub type ReadInner = fn() -> Option<InnerStatistics>;
 
@@ -31,7 +64,7 @@ impl Default for Options {
     fn default() -> Self {
         Options {
             sequence: 1,
-            keep: None,
+            keep: Keep::default(),
             memory: None,
             deadline: Duration::from_secs(60),
             inner: None,
@@ -108,6 +141,8 @@ pub enum Error {
     Platform,
     /// Nothing is recorded: the mode is off, or `Heap` is not the global allocator.
     NotRecording,
+    /// The kernel makes no copy of this process.
+    NoCopy,
     /// The copy took longer than the deadline and was killed.
     Deadline(Duration),
     /// The copy needed more memory than its budget.
@@ -136,6 +171,10 @@ impl fmt::Display for Error {
             Error::NotRecording => f.write_str(
                 "nothing is recorded: set `#[global_allocator] static HEAP: endler::Heap = \
                  endler::Heap::system();` and do not set ENDLER=off",
+            ),
+            Error::NoCopy => f.write_str(
+                "the kernel makes no copy of this process (a seccomp filter, a limit on processes, \
+                 or no memory is left); `endler dump` works without one",
             ),
             Error::Deadline(after) => write!(
                 f,

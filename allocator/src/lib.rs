@@ -81,7 +81,9 @@ pub use recorder::{
 /// Freezing: an image of this process, while it goes on.
 pub mod freeze {
     pub use crate::freeze_types::{
-        Cost, Error, Frozen, Options, ReadInner, ThreadStack, Work, WorkOnMemory,
+        Cost, Error, Frozen, Keep, Options, ReadInner, ThreadStack, Work, WorkOnMemory,
     };
+    #[cfg(all(target_os = "linux", target_arch = "x86_64", not(endler_elsewhere)))]
+    pub use crate::recorder::freeze::{Running, freeze_to_stay, work_at_most};
     pub use crate::recorder::freeze::{freeze, freeze_with_memory, inner};
 }

@@ -66,7 +66,9 @@ pub(crate) fn asked(value: Option<&[u8]>) -> Asked {
         Some(_) => return Asked::Unknown,
     };
     let known = |word: &[u8]| {
-        word == b"fragmentation" || word.starts_with(b"signal=") || word.starts_with(b"dir=")
+        matches!(word, b"fragmentation" | b"console")
+            || word.starts_with(b"signal=")
+            || word.starts_with(b"dir=")
     };
     if words.all(known) {
         Asked::Mode(mode)
@@ -83,7 +85,7 @@ pub(crate) fn decide(default: Mode) -> Mode {
         Asked::Unknown => {
             os::write_fd(2, b"endler: ENDLER=");
             os::write_fd(2, variable().unwrap_or_default());
-            let rest = b" is not known (known: off, exact, then ,signal=NAME, ,dir=PATH and ,fragmentation); \
+            let rest = b" is not known (known: off, exact, then ,signal=NAME, ,dir=PATH, ,console and ,fragmentation); \
                 nothing is recorded\n";
             os::write_fd(2, rest);
             Mode::Off
@@ -109,7 +111,9 @@ mod tests {
             Asked::Mode(Mode::Exact),
         );
         check(Some("exact,fragmentation"), Asked::Mode(Mode::Exact));
+        check(Some("exact,console,signal=USR1"), Asked::Mode(Mode::Exact));
         check(Some("exact,fragmentation=1"), Asked::Unknown);
+        check(Some("exact,console=1"), Asked::Unknown);
         check(Some("exact,colour=blue"), Asked::Unknown);
         check(Some("sample=512KiB"), Asked::Unknown);
         check(Some("Exact"), Asked::Unknown);

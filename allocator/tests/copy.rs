@@ -12,7 +12,7 @@ use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use endler_allocator::freeze::{self, Cost, Error, Options};
+use endler_allocator::freeze::{self, Cost, Error, Keep, Options};
 use endler_snapshot::Image;
 use support::{Block, SharedNumbers, alone, image, nap};
 
@@ -288,7 +288,7 @@ fn the_copy_keeps_the_one_descriptor_that_it_is_told_to() {
                 .collect();
             let kept: OwnedFd = files[11].try_clone().expect("clones").into();
             let options = Options {
-                keep: Some(kept.as_raw_fd()),
+                keep: Keep::these(&[kept.as_raw_fd()]),
                 ..Options::default()
             };
             let expect = format!("{nowhere}{} /dev/zero;", kept.as_raw_fd());

@@ -10,7 +10,7 @@ use std::os::fd::AsRawFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use endler_allocator::freeze::{self, Error, Options};
+use endler_allocator::freeze::{self, Error, Keep, Options};
 use endler_snapshot::Cut;
 use support::filter::{Answer, refuse, refuse_copies};
 use support::{Block, alone, image_and_cost, live};
@@ -141,9 +141,9 @@ fn in_place_work_does_not_begin_after_the_deadline() {
 }
 
 /// What is open in the copy: each descriptor, and where it leads.
-fn open_in_the_copy(keep: Option<i32>) -> String {
+fn open_in_the_copy(keep: &[i32]) -> String {
     let options = Options {
-        keep,
+        keep: Keep::these(keep),
         ..Options::default()
     };
     let listed = |_: &mut endler_snapshot::Image| {
@@ -173,15 +173,14 @@ fn descriptors_are_closed_with(calls: &[(i64, Answer)]) {
         .map(|_| std::fs::File::open("/dev/zero").expect("opens"))
         .collect();
     refuse(calls);
-    assert_eq!(
-        open_in_the_copy(None),
-        "0 /dev/null;1 /dev/null;2 /dev/null"
-    );
-    let kept = files[150].as_raw_fd();
-    let expect = format!("0 /dev/null;1 /dev/null;{kept} /dev/zero;2 /dev/null");
-    let mut expect: Vec<&str> = expect.split(';').collect();
-    expect.sort_unstable();
-    assert_eq!(open_in_the_copy(Some(kept)), expect.join(";"));
+    assert_eq!(open_in_the_copy(&[]), "0 /dev/null;1 /dev/null;2 /dev/null");
+    for kept in [&[150][..], &[199, 0, 151, 150, 7]] {
+        let kept: Vec<i32> = kept.iter().map(|n: &usize| files[*n].as_raw_fd()).collect();
+        let mut expect: Vec<String> = kept.iter().map(|fd| format!("{fd} /dev/zero")).collect();
+        expect.extend((0..3).map(|fd| format!("{fd} /dev/null")));
+        expect.sort_unstable();
+        assert_eq!(open_in_the_copy(&kept), expect.join(";"));
+    }
     let open = |file: &std::fs::File| {
         // SAFETY: asks for a flag.
         unsafe { libc::fcntl(file.as_raw_fd(), libc::F_GETFD) >= 0 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Parser;
+use endler::console;
 
 use crate::spiders::SpiderName;
 
@@ -32,9 +33,28 @@ pub(crate) struct Args {
     /// Where the dumps and the items go
     #[arg(long, value_name = "DIR", default_value = "heap-dumps")]
     pub dumps: PathBuf,
+
+    /// Serves endler's console (endler attach PID), and waits at the end until Enter is
+    /// pressed
+    #[arg(long)]
+    pub console: bool,
+
+    /// The same for telnet besides
+    #[arg(long)]
+    pub console_telnet: bool,
 }
 
 impl Args {
+    /// The console that is asked for.
+    pub(crate) fn console(&self) -> Option<console::Options> {
+        let options = console::Options::new();
+        match (self.console_telnet, self.console) {
+            (true, _) => Some(options.telnet()),
+            (false, true) => Some(options),
+            (false, false) => None,
+        }
+    }
+
     /// The spider with the fault.
     pub(crate) fn faulty(&self) -> Option<SpiderName> {
         (!self.fixed).then_some(self.fault)

@@ -95,3 +95,19 @@ pub fn iter_all_named(name: &str) -> impl Iterator<Item = Object> {
     let kind = registry::named(name);
     kind.map_or_else(Vec::new, registry::all).into_iter()
 }
+
+/// The live objects of every type that this name may mean: its whole name, the end of
+/// it, or a glob of either.
+pub(crate) fn all_like(name: &str) -> Vec<Object> {
+    let means = |whole: &str| {
+        let end = whole.strip_suffix(name);
+        end.is_some_and(|before| before.is_empty() || before.ends_with("::"))
+            || endler_reports::filter::glob(name, whole)
+            || endler_reports::filter::glob(name, registry::last(whole))
+    };
+    let kinds = registry::counts().into_iter().map(|(kind, ..)| kind);
+    kinds
+        .filter(|kind| means(kind.name))
+        .flat_map(|kind| registry::all(kind.id))
+        .collect()
+}

@@ -148,6 +148,18 @@ pub(crate) fn child_of(parent: u32) -> Option<u32> {
     })
 }
 
+/// A process that `parent` made, other than `not`, once it has worked for three ticks of
+/// the kernel's clock: a copy is past its start then.
+pub(crate) fn working_child_of(parent: u32, not: u32) -> u32 {
+    wait_for("a process at work", || {
+        let pid = child_of(parent).filter(|pid| *pid != not)?;
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        let mut times = stat.rsplit(')').next()?.split_whitespace().skip(11);
+        let mut ticks = || times.next()?.parse::<u64>().ok();
+        (ticks()? + ticks()? >= 3).then_some(pid)
+    })
+}
+
 /// The names in a directory, in order.
 pub(crate) fn names(directory: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();

@@ -18,62 +18,34 @@
 //! hook (replaced first thing; if another thread held that lock at the clone,
 //! the host ends the copy after two seconds and tries again).
 //!
-//! A host that ends does not end its copy: that finishes its files, or is ended
-//! by a timer of its own.
+//! A host that ends does not end such a copy: that finishes its files, or is ended
+//! by a timer of its own. A copy that stays ([`super::stay`]) ends with its host.
 //!
 //! Source: clone(2), signal(7).
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
-use endler_snapshot::{Cut, Inner, Mapping, Nanos};
+use endler_snapshot::{Cut, Nanos};
 
 use super::descriptors::{self, StillShared, Table};
 use super::extract::{self, Gathered};
+use super::gather::{gather, reading};
 use super::memory::{self, OwnMemory};
-use super::notes::Note;
-use super::pages::Pages;
+use super::shared::{DONE, FAILED, PANICKED, READY, SHARED_TABLE, STARTED, Shared, SharedPage};
 use super::wait::{Child, Stages, Status};
-use super::{figures, mappings, notes, precautions};
-use crate::copy_arena::Refusal;
-use crate::freeze_types::{Cost, Error, Options, ReadInner, Work, WorkOnMemory};
+use super::{figures, notes, precautions};
+use crate::freeze_types::{Cost, Error, Options, Work, WorkOnMemory};
 use crate::hook::{self, RECORDER};
 use crate::pause::pause;
 use crate::state::{self, EXACT};
 use crate::{clock, copy_arena, os};
 
-/// How the copy stands, written by the copy.
-const STARTED: u32 = 1;
-const READY: u32 = 2;
-const DONE: u32 = 3;
-const FAILED: u32 = 4;
-const PANICKED: u32 = 5;
-/// It could not leave the host's table of descriptors, and has done nothing.
-const SHARED_TABLE: u32 = 6;
-
 /// Memory that the image takes in place for each slot: its columns, twice for
 /// their growth, and what sorting them needs.
 const IN_PLACE: u64 = 96;
 /// What the copy's own timer adds to the host's deadline.
-const GRACE: Duration = Duration::from_secs(5);
-
-/// A page that the host and the copy share.
-#[repr(C)]
-struct Shared {
-    stage: AtomicU32,
-    len: AtomicU32,
-    refusal: Refusal,
-    used: AtomicU64,
-    objects: AtomicU64,
-    bytes: AtomicU64,
-    message: std::cell::UnsafeCell<[u8; 3000]>,
-}
-
-// SAFETY: atomics, but for the message: only the copy's one thread writes it, and
-// the host reads it after the copy has ended.
-unsafe impl Sync for Shared {}
-
-const _: () = assert!(size_of::<Shared>() <= 4096);
+pub(super) const GRACE: Duration = Duration::from_secs(5);
 
 /// Freezes this process and runs `work` on the image in a copy of it.
 ///
@@ -118,70 +90,6 @@ pub fn freeze_with_memory(options: &Options, work: &mut WorkOnMemory<'_>) -> Res
     ))
 }
 
-fn gather(options: &Options) -> Gathered {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    let text = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
-    RECORDER.objects.refresh(&RECORDER.rules);
-    let notes = notes::take(os::thread_id());
-    let inner = inner(options.inner);
-    let mut exe = [0u8; 4096];
-    let len = crate::unwind::objects::executable(&mut exe) as usize;
-    Gathered {
-        pid: os::process_id(),
-        taken: Nanos(u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)),
-        sequence: options.sequence,
-        phases: RECORDER.phases.list(),
-        inner,
-        // Late, for what was made ready so far is resident too.
-        mappings: read_mappings(&notes),
-        notes,
-        resident: figures::resident(),
-        process_name: text("/proc/self/comm").trim_end_matches('\n').to_owned(),
-        exe: String::from_utf8_lossy(exe.get(..len).unwrap_or(&[])).into_owned(),
-    }
-}
-
-/// The inner allocator's name, and its statistics where they were asked for.
-fn inner(read: Option<ReadInner>) -> Inner {
-    let before = clock::nanos(libc::CLOCK_MONOTONIC);
-    // A panic in a function of the host's must not end the profiler's thread.
-    let statistics = read.and_then(|read| std::panic::catch_unwind(read).ok().flatten());
-    let reading = match read {
-        Some(_) => clock::nanos(libc::CLOCK_MONOTONIC).saturating_sub(before),
-        None => 0,
-    };
-    Inner {
-        allocator: RECORDER.inner.get().to_owned(),
-        reading: Nanos(reading),
-        statistics,
-    }
-}
-
-fn reading(options: &Options, gathered: &Gathered) -> Option<Nanos> {
-    options.inner.map(|_| gathered.inner.reading)
-}
-
-fn read_mappings(notes: &[Note]) -> Vec<Mapping> {
-    let here = 0u8;
-    let stacks = notes.iter().filter_map(|n| Some((n.stack_pointer?, n.tid)));
-    let known = mappings::Known {
-        own: &os::own_regions(),
-        here: ((&raw const here) as u64, os::thread_id()),
-        stacks: &stacks.collect::<Vec<_>>(),
-    };
-    // Files and shared memory now, the rest in the copy; or all of it now.
-    match Pages::open().filter(Pages::measures) {
-        Some(pages) => {
-            let mut mappings = mappings::read_maps(&known);
-            pages.measure_shared(&mut mappings);
-            mappings
-        }
-        None => mappings::read_smaps(&known),
-    }
-}
-
 /// Without a copy: the same work here, on tables that change meanwhile.
 fn in_place(
     options: &Options,
@@ -224,6 +132,44 @@ enum Attempt {
     Refused,
 }
 
+/// What ends a copy that still works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Life {
+    /// Its own timer: it finishes its files without its host.
+    OneWork,
+    /// Its own timer, which its work winds up again, and its host's end.
+    Staying,
+}
+
+/// A copy that was made.
+pub(super) struct Made {
+    pub(super) child: Child,
+    pub(super) shared: SharedPage,
+    pub(super) held: Nanos,
+    pub(super) budget: u64,
+}
+
+impl Made {
+    /// What its end tells, where the page does not say that all is done.
+    pub(super) fn failure(&self, status: Status, deadline: Duration) -> Error {
+        let page = self.shared.get();
+        let budget = self.budget;
+        match (status, page.stage.load(Ordering::Acquire)) {
+            (_, FAILED) => Error::Failed(page.text()),
+            (_, PANICKED) => Error::Died(format!("a panic: {}", page.text())),
+            (Status::Late, _) => Error::Deadline(deadline),
+            (Status::Signal(libc::SIGABRT), _) if page.refusal.by_budget() => {
+                Error::Memory { budget }
+            }
+            (Status::Signal(libc::SIGABRT), _) if page.refusal.by_kernel() => Error::Refused {
+                taken: page.refusal.taken(),
+            },
+            (Status::Signal(signal), _) => Error::Died(cause(signal)),
+            (Status::Gone | Status::Hung, _) => Error::Died("it ended without a word".into()),
+        }
+    }
+}
+
 fn copied(
     options: &Options,
     table: Table,
@@ -231,56 +177,68 @@ fn copied(
     gathered: &Gathered,
     work: &mut WorkOnMemory<'_>,
 ) -> Attempt {
-    let Some(shared) = SharedPage::map() else {
+    let Some(mut made) = make(options, table, budget, gathered, Life::OneWork, work) else {
         return Attempt::Refused;
     };
-    RECORDER.start.check();
-    let blocked = block_all_signals();
-    let before = clock::nanos(libc::CLOCK_MONOTONIC);
-    let held = || Nanos(clock::nanos(libc::CLOCK_MONOTONIC).saturating_sub(before));
-    // Without a pidfd where the host has used up its descriptors.
-    let made = RECORDER.epochs.cut(RECORDER.start.tick(), || {
-        clone(table, libc::CLONE_PIDFD).or_else(|| clone(table, 0))
-    });
-    if made.as_ref().is_some_and(|child| child.pid == 0) {
-        state::set(state::COPY);
-        run(options, table, budget, gathered, held(), shared.get(), work);
-    }
-    let held = held();
-    restore_signals(&blocked);
-    let Some(mut child) = made else {
-        return Attempt::Refused;
-    };
-    let page = shared.get();
     let stages = Stages {
-        now: &page.stage,
+        now: &made.shared.get().stage,
         started: STARTED,
     };
-    let status = child.wait(options.deadline, &stages);
-    drop(child);
+    let status = made.child.wait(options.deadline, &stages);
+    let page = made.shared.get();
     let cost = Cost {
         objects: page.objects.load(Ordering::Relaxed),
         bytes: page.bytes.load(Ordering::Relaxed),
-        held,
+        held: made.held,
         cut: Cut::Atomic,
         memory: page.used.load(Ordering::Relaxed),
         reading: reading(options, gathered),
     };
     Attempt::Finished(match (status, page.stage.load(Ordering::Acquire)) {
         (_, DONE) => Ok(cost),
-        (_, FAILED) => Err(Error::Failed(page.text())),
-        (_, PANICKED) => Err(Error::Died(format!("a panic: {}", page.text()))),
         (_, SHARED_TABLE) => return Attempt::OwnTable,
         (Status::Hung, _) => return Attempt::Again,
-        (Status::Late, _) => Err(Error::Deadline(options.deadline)),
-        (Status::Signal(libc::SIGABRT), _) if page.refusal.by_budget() => {
-            Err(Error::Memory { budget })
-        }
-        (Status::Signal(libc::SIGABRT), _) if page.refusal.by_kernel() => Err(Error::Refused {
-            taken: page.refusal.taken(),
-        }),
-        (Status::Signal(signal), _) => Err(Error::Died(cause(signal))),
-        (Status::Gone, _) => Err(Error::Died("it ended without a word".into())),
+        (status, _) => Err(made.failure(status, options.deadline)),
+    })
+}
+
+/// Makes a copy and lets it begin; none if the kernel refuses.
+pub(super) fn make(
+    options: &Options,
+    table: Table,
+    budget: u64,
+    gathered: &Gathered,
+    life: Life,
+    work: &mut WorkOnMemory<'_>,
+) -> Option<Made> {
+    let shared = SharedPage::map()?;
+    RECORDER.start.check();
+    let blocked = block_all_signals();
+    let before = clock::nanos(libc::CLOCK_MONOTONIC);
+    let held = || Nanos(clock::nanos(libc::CLOCK_MONOTONIC).saturating_sub(before));
+    // Without a pidfd where the host has used up its descriptors.
+    let child = RECORDER.epochs.cut(RECORDER.start.tick(), || {
+        clone(table, libc::CLONE_PIDFD).or_else(|| clone(table, 0))
+    });
+    if child.as_ref().is_some_and(|child| child.pid == 0) {
+        state::set(state::COPY);
+        let begun = Begun {
+            options,
+            table,
+            budget,
+            gathered,
+            life,
+            held: held(),
+        };
+        run(&begun, shared.get(), work);
+    }
+    let held = held();
+    restore_signals(&blocked);
+    Some(Made {
+        child: child?,
+        shared,
+        held,
+        budget,
     })
 }
 
@@ -312,25 +270,31 @@ fn clone(table: Table, pidfd_flag: libc::c_int) -> Option<Child> {
     Some(Child { pid, pidfd })
 }
 
-/// The copy's whole life.
-fn run(
-    options: &Options,
+/// What a copy knows when it begins.
+struct Begun<'a> {
+    options: &'a Options,
     table: Table,
     budget: u64,
-    gathered: &Gathered,
+    gathered: &'a Gathered,
+    life: Life,
     held: Nanos,
-    shared: &Shared,
-    work: &mut WorkOnMemory<'_>,
-) -> ! {
+}
+
+/// The copy's whole life.
+fn run(begun: &Begun<'_>, shared: &Shared, work: &mut WorkOnMemory<'_>) -> ! {
     // SAFETY: the copy never unmaps the page.
     let shared: &'static Shared = unsafe { &*std::ptr::from_ref(shared) };
-    copy_arena::begin(budget, &shared.refusal);
-    if let Err(StillShared) = descriptors::close_all(options.keep, table) {
+    let gathered = begun.gathered;
+    copy_arena::begin(begun.budget, &shared.refusal);
+    if let Err(StillShared) = descriptors::close_all(begun.options.keep, begun.table) {
         shared.stage.store(SHARED_TABLE, Ordering::Release);
         exit(0);
     }
     precautions::take();
-    precautions::end_after(options.deadline.saturating_add(GRACE));
+    precautions::end_after(begun.options.deadline.saturating_add(GRACE));
+    if begun.life == Life::Staying && !precautions::end_with(gathered.pid) {
+        exit(0);
+    }
     shared.stage.store(STARTED, Ordering::Release);
     // The host's hook is neither run nor dropped.
     std::mem::forget(std::panic::take_hook());
@@ -342,7 +306,7 @@ fn run(
     precautions::lower_priority();
     let mut gathered = gathered.clone();
     notes::confirm(&mut gathered.notes, gathered.pid);
-    let mut image = extract::image(&RECORDER, &gathered, Cut::Atomic, held);
+    let mut image = extract::image(&RECORDER, &gathered, Cut::Atomic, begun.held);
     shared
         .objects
         .store(image.blocks.len() as u64, Ordering::Relaxed);
@@ -380,54 +344,4 @@ fn block_all_signals() -> libc::sigset_t {
 fn restore_signals(before: &libc::sigset_t) {
     // SAFETY: puts back what `block_all_signals` found.
     unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, before, std::ptr::null_mut()) };
-}
-
-impl Shared {
-    /// In the copy: leaves a message and a stage.
-    fn tell(&self, stage: u32, text: &str) {
-        let bytes = text.as_bytes();
-        let len = bytes.len().min(3000);
-        // SAFETY: only the copy writes, and the host reads after it ended.
-        let message = unsafe { &mut *self.message.get() };
-        if let (Some(to), Some(from)) = (message.get_mut(..len), bytes.get(..len)) {
-            to.copy_from_slice(from);
-        }
-        self.len.store(len as u32, Ordering::Release);
-        self.stage.store(stage, Ordering::Release);
-    }
-
-    /// In the host: the message.
-    fn text(&self) -> String {
-        let len = self.len.load(Ordering::Acquire) as usize;
-        // SAFETY: as in `tell`.
-        let message = unsafe { &*self.message.get() };
-        String::from_utf8_lossy(message.get(..len).unwrap_or(&[])).into_owned()
-    }
-}
-
-/// A shared mapping that ends with the value.
-struct SharedPage(*mut Shared);
-
-impl SharedPage {
-    fn map() -> Option<Self> {
-        let (prot, flags) = (
-            libc::PROT_READ | libc::PROT_WRITE,
-            libc::MAP_SHARED | libc::MAP_ANONYMOUS,
-        );
-        // SAFETY: a fresh mapping.
-        let at = unsafe { libc::mmap(std::ptr::null_mut(), 4096, prot, flags, -1, 0) };
-        (at != libc::MAP_FAILED).then(|| SharedPage(at.cast()))
-    }
-
-    fn get(&self) -> &Shared {
-        // SAFETY: the page is mapped while `self` lives; zeroed, it is valid.
-        unsafe { &*self.0 }
-    }
-}
-
-impl Drop for SharedPage {
-    fn drop(&mut self) {
-        // SAFETY: `map` made it, and no reference outlives `self`.
-        unsafe { libc::munmap(self.0.cast(), 4096) };
-    }
 }

@@ -16,6 +16,7 @@
 //!
 //! Source: close_range(2), clone(2), getdents64(2).
 
+use crate::freeze_types::Keep;
 use crate::os;
 
 /// Whose table of descriptors a new copy has.
@@ -33,9 +34,8 @@ pub(super) struct StillShared;
 
 /// In the copy: closes every descriptor but `keep`, in a table of its own, and
 /// opens standard streams that lead nowhere.
-pub(super) fn close_all(keep: Option<i32>, table: Table) -> Result<(), StillShared> {
-    let keep = keep.and_then(|fd| u64::try_from(fd).ok());
-    if !close_ranges(keep, table) {
+pub(super) fn close_all(keep: Keep, table: Table) -> Result<(), StillShared> {
+    if !close_ranges(keep.numbers(), table) {
         if table == Table::Hosts {
             let flags = libc::CLONE_FILES as u64;
             // SAFETY: gives this process a table of its own; changes no descriptor.
@@ -44,7 +44,7 @@ pub(super) fn close_all(keep: Option<i32>, table: Table) -> Result<(), StillShar
                 return Err(StillShared);
             }
         }
-        close_one_by_one(keep);
+        close_one_by_one(keep.numbers());
     }
     for _ in 0..3 {
         // So that no file of the copy gets their numbers.
@@ -53,8 +53,8 @@ pub(super) fn close_all(keep: Option<i32>, table: Table) -> Result<(), StillShar
     Ok(())
 }
 
-/// By `close_range`; whether the kernel has it and lets us.
-fn close_ranges(keep: Option<u64>, table: Table) -> bool {
+/// By `close_range`; whether the kernel has it and lets us. `keep` is in order.
+fn close_ranges(keep: &[u32], table: Table) -> bool {
     let range = |from: u64, to: u64, flags: u64| {
         // SAFETY: closes in the copy's own table, which UNSHARE makes first.
         unsafe { os::syscall(libc::SYS_close_range, [from, to, flags, 0, 0, 0]) }
@@ -64,19 +64,24 @@ fn close_ranges(keep: Option<u64>, table: Table) -> bool {
         Table::Own => 0,
     };
     // Above first: the new table gets only what lies below.
-    let above = keep.map_or(0, |fd| fd + 1);
+    let above = keep.last().map_or(0, |fd| u64::from(*fd) + 1);
     if range(above, u64::from(u32::MAX), flags) != 0 {
         return false;
     }
-    if let Some(below) = keep.and_then(|fd| fd.checked_sub(1)) {
-        range(0, below, 0);
+    let mut from = 0;
+    for fd in keep.iter().map(|fd| u64::from(*fd)) {
+        if let Some(below) = fd.checked_sub(1).filter(|below| *below >= from) {
+            range(from, below, 0);
+        }
+        from = fd + 1;
     }
     true
 }
 
-fn close_one_by_one(keep: Option<u64>) {
+fn close_one_by_one(keep: &[u32]) {
+    let kept = |fd: u64| keep.iter().any(|kept| u64::from(*kept) == fd);
     let close_other = |fd: u64, listing: Option<u64>| {
-        if Some(fd) != keep && Some(fd) != listing {
+        if !kept(fd) && Some(fd) != listing {
             close(fd);
         }
     };

@@ -6,6 +6,9 @@
 //! image says that it is not one instant.
 //!
 //! * [`copy`]: the clone, the copy's life, what the host makes of its end.
+//! * [`stay`]: a copy that stays, for work that is asked for later.
+//! * [`shared`]: the page by which the host and its copy know of each other.
+//! * [`gather`]: what the host reads of itself before.
 //! * [`descriptors`]: none of the host's in the copy, at once.
 //! * [`precautions`]: signals, priority, the copy's own end.
 //! * [`wait`]: the host's wait with a deadline.
@@ -23,13 +26,17 @@ mod copy;
 mod descriptors;
 mod extract;
 mod figures;
+mod gather;
 pub mod inner;
 mod mappings;
 mod memory;
 mod notes;
 mod pages;
 mod precautions;
+mod shared;
+mod stay;
 mod tags;
 mod wait;
 
 pub use copy::{freeze, freeze_with_memory};
+pub use stay::{Running, freeze_to_stay, work_at_most};

@@ -1,6 +1,7 @@
 //! What the copy does first, so that it disturbs nobody.
 
 use std::io::Write;
+use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Duration;
 
 use crate::os;
@@ -51,6 +52,9 @@ pub(super) fn lower_priority() {
     unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, NICE) };
 }
 
+/// The copy's timer: 0 for none, else its number and one.
+static TIMER: AtomicI32 = AtomicI32::new(0);
+
 /// Ends the copy after a while, also when the host, which has the deadline, is
 /// gone. The timer sends SIGKILL: for any other signal nobody could say whether
 /// the timer or someone else had sent it.
@@ -64,6 +68,21 @@ pub(super) fn end_after(time: Duration) {
     let (event, into) = ((&raw const event) as u64, (&raw mut timer) as u64);
     // SAFETY: reads one event and writes one timer's number.
     let made = unsafe { os::syscall(libc::SYS_timer_create, [clock, event, into, 0, 0, 0]) };
+    if made == 0 {
+        TIMER.store(timer + 1, Ordering::Relaxed);
+    }
+    if !wind_up(time) {
+        // Without a timer it ends with the host, which has the deadline.
+        // SAFETY: asks for a signal at the end of the thread that cloned.
+        unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
+    }
+}
+
+/// Sets the copy's timer anew; whether it has one.
+pub(super) fn wind_up(time: Duration) -> bool {
+    let Some(timer) = TIMER.load(Ordering::Relaxed).checked_sub(1) else {
+        return false;
+    };
     let zero = libc::timespec {
         tv_sec: 0,
         tv_nsec: 0,
@@ -77,9 +96,15 @@ pub(super) fn end_after(time: Duration) {
     };
     let args = [timer as u64, 0, (&raw const end) as u64, 0, 0, 0];
     // SAFETY: sets the copy's own timer.
-    if made != 0 || unsafe { os::syscall(libc::SYS_timer_settime, args) } != 0 {
-        // Without a timer it ends with the host, which has the deadline.
-        // SAFETY: asks for a signal at the end of the thread that cloned.
-        unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
-    }
+    timer >= 0 && unsafe { os::syscall(libc::SYS_timer_settime, args) } == 0
+}
+
+/// Ends the copy when the thread that cloned it ends; whether that has not happened
+/// yet. `host` is that thread's process.
+pub(super) fn end_with(host: u32) -> bool {
+    // SAFETY: asks for a signal at the end of the thread that cloned.
+    unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
+    // SAFETY: getppid has no effect.
+    let parent = unsafe { libc::getppid() };
+    u32::try_from(parent) == Ok(host)
 }

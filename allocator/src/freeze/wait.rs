@@ -45,36 +45,71 @@ impl Child {
     /// Waits until the copy has ended; ends it at the deadline.
     pub(super) fn wait(&mut self, deadline: Duration, stages: &Stages<'_>) -> Status {
         let started = Instant::now();
-        let mut begun: Option<Instant> = None;
-        let mut killed: Option<Status> = None;
+        if let Err(status) = self.get_ready(deadline, stages) {
+            return status;
+        }
         loop {
             if let Some(status) = self.ended() {
-                return killed.unwrap_or(status);
+                return status;
             }
-            let getting_ready = stages.now.load(Ordering::Acquire) == stages.started;
-            if getting_ready {
+            let left = deadline.saturating_sub(started.elapsed());
+            if left.is_zero() {
+                self.end();
+                return Status::Late;
+            }
+            self.nap(left);
+        }
+    }
+
+    /// Waits until the copy is ready; ends it at the deadline, or if it does not get
+    /// ready. How it ended, if it has.
+    pub(super) fn get_ready(
+        &mut self,
+        deadline: Duration,
+        stages: &Stages<'_>,
+    ) -> Result<(), Status> {
+        let started = Instant::now();
+        let mut begun: Option<Instant> = None;
+        // Most are ready after a millisecond or two.
+        let mut look = Duration::from_millis(1);
+        loop {
+            if let Some(status) = self.ended() {
+                return Err(status);
+            }
+            let stage = stages.now.load(Ordering::Acquire);
+            if stage > stages.started {
+                return Ok(());
+            }
+            if stage == stages.started {
                 begun.get_or_insert_with(Instant::now);
             }
             let left = deadline.saturating_sub(started.elapsed());
-            let hung = getting_ready && begun.is_some_and(|b| b.elapsed() > TO_BE_READY);
-            if killed.is_none() && (left.is_zero() || hung) {
-                killed = Some(if left.is_zero() {
+            let hung = begun.is_some_and(|begun| begun.elapsed() > TO_BE_READY);
+            if left.is_zero() || hung {
+                self.end();
+                return Err(if left.is_zero() {
                     Status::Late
                 } else {
                     Status::Hung
                 });
-                self.kill();
             }
-            let ready = stages.now.load(Ordering::Acquire) > stages.started;
-            self.nap(match (killed, ready) {
-                (Some(_), _) => LOOK,
-                (None, false) => left.min(LOOK),
-                (None, true) => left,
-            });
+            self.nap(left.min(look));
+            look = (look * 2).min(LOOK);
         }
     }
 
-    fn ended(&self) -> Option<Status> {
+    /// Ends the copy, and waits until it has.
+    pub(super) fn end(&mut self) -> Status {
+        self.kill();
+        loop {
+            if let Some(status) = self.ended() {
+                return status;
+            }
+            self.nap(LOOK);
+        }
+    }
+
+    pub(super) fn ended(&self) -> Option<Status> {
         let mut status = 0;
         // SAFETY: asks after our own child; the exit signal 0 needs __WALL.
         let got = unsafe { libc::waitpid(self.pid, &raw mut status, libc::WNOHANG | libc::__WALL) };
@@ -88,7 +123,7 @@ impl Child {
     }
 
     /// Sleeps until the copy ends, at most `time`.
-    fn nap(&mut self, time: Duration) {
+    pub(super) fn nap(&mut self, time: Duration) {
         if self.pidfd < 0 {
             return std::thread::sleep(time.min(Duration::from_millis(5)));
         }

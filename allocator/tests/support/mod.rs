@@ -16,7 +16,7 @@ use std::os::fd::{AsRawFd, FromRawFd};
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use endler_allocator::freeze::{self, Cost, Error, Options};
+use endler_allocator::freeze::{self, Cost, Error, Keep, Options};
 use endler_snapshot::{Addr, Image, format};
 
 /// The variable by which a case knows that it runs in its own process.
@@ -98,7 +98,7 @@ pub(crate) fn image_and_cost() -> Result<(Image, Cost), Error> {
     // SAFETY: the descriptor was just made and is nobody else's.
     let mut file = unsafe { std::fs::File::from_raw_fd(fd) };
     let options = Options {
-        keep: Some(file.as_raw_fd()),
+        keep: Keep::these(&[file.as_raw_fd()]),
         ..Options::default()
     };
     let cost = freeze::freeze(&options, &mut |image| {

@@ -38,6 +38,10 @@ pub(crate) enum Command {
     Slack(Slack),
     /// The heap in the format of another tool: heapsnapshot
     Export(Export),
+    /// A console in a running process: its heap, asked line by line
+    Attach(Attach),
+    /// A snapshot of a running process that serves a console
+    Dump(Dump),
 }
 
 /// Where debug information lies, for snapshots that were not resolved.
@@ -242,4 +246,19 @@ pub(crate) struct Export {
     pub(crate) output: PathBuf,
     #[command(flatten)]
     pub(crate) symbols: Symbols,
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct Attach {
+    /// The process, which serves a console (endler::console::serve, or ENDLER=exact,console)
+    pub(crate) pid: u32,
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct Dump {
+    /// The process, which serves a console (endler::console::serve, or ENDLER=exact,console)
+    pub(crate) pid: u32,
+    /// Where it is written; endler.PID.endler unless given
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
 }

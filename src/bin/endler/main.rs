@@ -8,6 +8,8 @@ mod held;
 mod input;
 mod kept;
 mod lines;
+mod live;
+mod prompt;
 mod run;
 
 use clap::Parser as _;
@@ -20,6 +22,8 @@ enum Failure {
     Usage(String),
     /// An input cannot be read.
     Input(endler_reports::Error),
+    /// A process cannot be asked.
+    Process(String),
     /// The output cannot be written.
     Output(io::Error),
 }
@@ -48,6 +52,7 @@ fn main() -> ExitCode {
         }
         Err(Failure::Usage(message)) => (message, 2),
         Err(Failure::Input(error)) => (error.to_string(), 3),
+        Err(Failure::Process(message)) => (message, 3),
         Err(Failure::Output(error)) => (format!("cannot write the output: {error}"), 3),
     };
     // Standard error may be closed as well; there is nobody left to tell then.

@@ -6,6 +6,7 @@ use crate::held;
 use crate::input::image;
 use crate::kept;
 use crate::lines;
+use crate::live;
 use endler_reports::diff::{diff, growth};
 use endler_reports::fragmentation::{account, verdict};
 use endler_reports::graph::{Dominators, Follow, Retained, Threads};
@@ -37,6 +38,8 @@ pub(crate) fn run(args: &Args, out: &mut dyn Write) -> Result<(), Failure> {
         Command::Roots(args) => kept::roots(args, out),
         Command::Slack(args) => kept::slack(args, out),
         Command::Export(args) => export(args, out),
+        Command::Attach(args) => live::attach(args, out),
+        Command::Dump(args) => live::dump(args, out),
     }
 }
 

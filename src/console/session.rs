@@ -1,0 +1,414 @@
+//! One connection: its lines, answered one after the other.
+//!
+//! ```text
+//!  line ─► parse ─► nothing needed ─► answered here
+//!                   phase, dump    ─► done here, a dump on the profiler's thread
+//!                   a heap         ─► the copy that there is, or a new one
+//!                   a new heap     ─► a new copy; the one before it ends
+//! ```
+//!
+//! Whatever is waited for, the peer is looked at meanwhile: an interrupt or the end of
+//! the connection ends the copy.
+
+use std::path::Path;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use endler_allocator::freeze;
+use endler_reports::console::{HostCall, Needs, Statement, parse};
+
+use super::connection::{Client, Gone, What};
+use super::copies::{Begun, Copy, Ended, HEAPS, Kept};
+use super::frames::{Request, Told};
+use super::lines::{Event, LONGEST};
+use super::system::{READ, WRITE, wait};
+use crate::console::Options;
+use crate::stay::Level;
+use crate::{Error, profiler};
+
+/// How long a connection may be silent.
+const SILENT: Duration = Duration::from_secs(3600);
+/// How often the peer is looked at while another thread of this process works.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// Why there is no answer.
+enum Stopped {
+    /// The peer is gone, or the console ends.
+    Gone,
+    /// The peer wants it no more.
+    Interrupted,
+    /// The copy has ended.
+    Died(freeze::Error),
+    /// It took too long.
+    Late,
+    /// No copy could be made, or nothing of what was asked could be done.
+    Failed(Error),
+}
+
+impl From<Gone> for Stopped {
+    fn from(Gone: Gone) -> Self {
+        Stopped::Gone
+    }
+}
+
+pub(super) struct Session {
+    client: Client,
+    options: Options,
+    copy: Option<Copy>,
+    kept: Kept,
+    /// Heaps so far.
+    number: u32,
+}
+
+impl Session {
+    pub(super) fn new(client: Client, options: Options) -> Self {
+        Session {
+            client,
+            options,
+            copy: None,
+            kept: Kept::default(),
+            number: 0,
+        }
+    }
+
+    /// Answers until the peer is gone.
+    pub(super) fn serve(mut self) {
+        let Err(Gone) = self.answer_lines();
+    }
+
+    fn answer_lines(&mut self) -> Result<std::convert::Infallible, Gone> {
+        loop {
+            self.client.prompt(&self.kept.variables)?;
+            match self.event()? {
+                Event::Line(line) => self.answer(&line)?,
+                Event::Interrupt => {}
+                Event::TooLong => {
+                    let text = format!("a line of more than {LONGEST} bytes is not read");
+                    self.client.tell(What::Failure, &text)?;
+                }
+                Event::NotText => {
+                    let text = "the line is not text (UTF-8)";
+                    self.client.tell(What::Failure, text)?;
+                }
+            }
+        }
+    }
+
+    /// What the peer does next. The copy ends meanwhile if that takes long.
+    fn event(&mut self) -> Result<Event, Gone> {
+        let began = Instant::now();
+        loop {
+            if let Some(event) = self.client.next()? {
+                return Ok(event);
+            }
+            let limit = match self.copy {
+                Some(_) => self.options.copy_lives.min(SILENT),
+                None => SILENT,
+            };
+            let left = limit.saturating_sub(began.elapsed());
+            if left.is_zero() && self.copy.take().is_none() {
+                let text = "nothing was asked for an hour; the connection ends";
+                self.client.tell(What::Notice, text)?;
+                return Err(Gone);
+            }
+            if left.is_zero() {
+                let minutes = self.options.copy_lives.as_secs_f64() / 60.0;
+                self.client.tell(
+                    What::Notice,
+                    &format!(
+                        "nothing was asked for {minutes:.0} minutes: the heap is given back; \
+                         the next line takes a new one"
+                    ),
+                )?;
+                continue;
+            }
+            let copy = self.copy.as_ref().map_or([-1; 2], Copy::waits_for);
+            let [peer, stop] = self.client.waits_for();
+            let asked = [peer, stop, (copy[0], READ), (copy[1], READ)];
+            let [peer, stop, channel, ending] = wait(asked, Some(left));
+            self.client.take([peer, stop])?;
+            if channel != 0 || ending != 0 {
+                self.hear_the_idle_copy();
+            }
+        }
+    }
+
+    /// What a copy says when it is not asked: what it saved, or that it has ended.
+    fn hear_the_idle_copy(&mut self) {
+        let Some(mut copy) = self.copy.take() else {
+            return;
+        };
+        let ended = copy.take().is_err();
+        while let Ok(Some(told)) = copy.next() {
+            if let Told::Saved(saved) = told {
+                copy.keep(saved, &mut self.kept);
+            }
+        }
+        if !ended {
+            self.copy = Some(copy);
+        }
+    }
+
+    fn answer(&mut self, line: &str) -> Result<(), Gone> {
+        let read = parse(line).and_then(|statement| {
+            statement.check_names(&self.kept.variables)?;
+            Ok(statement)
+        });
+        let statement = match read {
+            Ok(statement) => statement,
+            Err(why) => return self.client.tell(What::Failure, &why.to_string()),
+        };
+        let done = self.settle().and_then(|()| match statement.needs() {
+            Needs::Nothing => Ok(Told::Answer(statement.alone().unwrap_or_default())),
+            Needs::Host(call) => self.call(&call).map(Told::Answer),
+            Needs::Heap => self.ask(line, &statement),
+            Needs::NewHeap if !self.kept.has_room() => Ok(self.too_many()),
+            Needs::NewHeap => {
+                self.copy = None;
+                self.begin()?;
+                self.ask(line, &statement)
+            }
+        });
+        let done = match done {
+            Ok(Told::Failed(text)) => Ok(self.client.tell(What::Failure, &text)?),
+            Ok(Told::Answer(text)) => {
+                self.client.tell(What::Answer, &text)?;
+                // The next prompt knows the variable.
+                match statement.assigns() {
+                    Some(_) => self.settle(),
+                    None => Ok(()),
+                }
+            }
+            Ok(_) => Ok(()),
+            Err(why) => Err(why),
+        };
+        match done {
+            Ok(()) => Ok(()),
+            Err(Stopped::Gone) => Err(Gone),
+            Err(why) => {
+                // Whatever it still does is of no use to anybody.
+                self.copy = None;
+                self.client.tell(What::Failure, &self.explain(why))
+            }
+        }
+    }
+
+    fn explain(&self, why: Stopped) -> String {
+        match why {
+            Stopped::Gone | Stopped::Interrupted => "interrupted".into(),
+            Stopped::Late => format!(
+                "given up after {} s; the next line takes a new heap",
+                self.options.answer_within.as_secs()
+            ),
+            Stopped::Died(freeze::Error::Memory { budget }) => format!(
+                "this needs more than the {budget} bytes of memory that a query may take; the next \
+                 line takes a new heap"
+            ),
+            Stopped::Died(why) => format!("{why}; the next line takes a new heap"),
+            Stopped::Failed(why) => why.to_string(),
+        }
+    }
+
+    /// What the host does itself.
+    fn call(&mut self, call: &HostCall) -> Result<String, Stopped> {
+        match call {
+            HostCall::Phase(name) => {
+                endler_allocator::enter_phase(name);
+                Ok(String::new())
+            }
+            HostCall::Dump(to) if to.ends_with('/') || Path::new(to).is_dir() => {
+                let asked = profiler::begin_dump(to.into()).map_err(Stopped::Failed)?;
+                let line = self.wait_for(&asked)?;
+                Ok(line.trim_start_matches("endler: ").to_owned())
+            }
+            HostCall::Dump(to) => {
+                let asked = profiler::begin_snapshot_to(Path::new(to)).map_err(Stopped::Failed)?;
+                let info = self.wait_for(&asked)?;
+                Ok(format!(
+                    "{}: {} objects, {} bytes; process held {:.1} ms, ready after {:.2} s",
+                    info.path.display(),
+                    info.objects,
+                    info.bytes,
+                    info.held.as_secs_f64() * 1e3,
+                    info.elapsed.as_secs_f64()
+                ))
+            }
+        }
+    }
+
+    /// Waits for the profiler's thread, and looks at the peer meanwhile.
+    fn wait_for<T>(&mut self, asked: &Receiver<Result<T, Error>>) -> Result<T, Stopped> {
+        loop {
+            match asked.recv_timeout(LOOK) {
+                Ok(done) => return done.map_err(Stopped::Failed),
+                Err(RecvTimeoutError::Timeout) => {
+                    let ready = wait(self.client.waits_for(), Some(Duration::ZERO));
+                    self.look(ready)?;
+                }
+                Err(RecvTimeoutError::Disconnected) => {
+                    let gone = std::io::Error::other("it has ended");
+                    return Err(Stopped::Failed(Error::Thread(gone)));
+                }
+            }
+        }
+    }
+
+    /// Takes what the peer has sent while something is done for it.
+    fn look(&mut self, ready: [i16; 2]) -> Result<(), Stopped> {
+        self.client.take(ready)?;
+        if self.client.take_interrupt() {
+            return Err(Stopped::Interrupted);
+        }
+        Ok(())
+    }
+
+    /// Waits until what the last line left behind is saved.
+    fn settle(&mut self) -> Result<(), Stopped> {
+        let until = Instant::now() + self.options.answer_within;
+        while self.copy.as_ref().is_some_and(|copy| copy.saving) {
+            self.hear(until)?;
+        }
+        Ok(())
+    }
+
+    /// Answers from a heap.
+    fn ask(&mut self, line: &str, statement: &Statement) -> Result<Told, Stopped> {
+        if self.copy.is_none() {
+            if self.number > 0 {
+                let text = "a new heap: the one before was given back";
+                self.client.tell(What::Notice, text)?;
+            }
+            self.begin()?;
+        }
+        let request = Request::new(line, statement).encode();
+        let until = Instant::now() + self.options.answer_within;
+        let mut left = &request[..];
+        while !left.is_empty() {
+            let Some(copy) = &mut self.copy else {
+                return Err(Stopped::Late);
+            };
+            let sent = copy.send(left);
+            left = left.get(sent.unwrap_or(0)..).unwrap_or_default();
+            if sent == Err(Ended) {
+                return Err(self.died());
+            }
+            if sent == Ok(0) {
+                self.wait(until, WRITE)?;
+            }
+        }
+        loop {
+            match self.hear(until)? {
+                Some(told @ (Told::Answer(_) | Told::Failed(_))) => {
+                    if let Some(copy) = &mut self.copy {
+                        copy.saving = true;
+                    }
+                    return Ok(told);
+                }
+                Some(Told::Notice(text)) => self.client.tell(What::Notice, &text)?,
+                _ => {}
+            }
+        }
+    }
+
+    fn too_many(&self) -> Told {
+        Told::Failed(format!(
+            "variables hold {HEAPS} heaps besides the newest; forget one of them: del NAME"
+        ))
+    }
+
+    /// Takes a new heap; a smaller one where there is no memory for the whole.
+    fn begin(&mut self) -> Result<(), Stopped> {
+        let mut level = Level::Whole;
+        loop {
+            let why = match self.begin_with(level) {
+                Err(Stopped::Died(
+                    why @ (freeze::Error::Memory { .. } | freeze::Error::Refused { .. }),
+                )) => why,
+                done => return done,
+            };
+            self.copy = None;
+            let missing = match level.less() {
+                Some(Level::WithoutReferences) => "without references",
+                Some(_) => "without types",
+                None if self.kept.is_empty() => return Err(Stopped::Died(why)),
+                None => "without the variables and their heaps",
+            };
+            self.client
+                .tell(What::Notice, &format!("{missing}: {why}"))?;
+            match level.less() {
+                Some(less) => level = less,
+                None => (level, self.kept) = (Level::Whole, Kept::default()),
+            }
+        }
+    }
+
+    fn begin_with(&mut self, level: Level) -> Result<(), Stopped> {
+        self.number += 1;
+        let began = Instant::now();
+        let begun = Begun::new(&self.kept, &self.options, level, self.number);
+        let begun = begun.map_err(Stopped::Failed)?;
+        let running = self.wait_for(&begun.made)?;
+        self.copy = Some(begun.with(running).map_err(Stopped::Failed)?);
+        let until = began + self.options.answer_within;
+        loop {
+            match self.hear(until)? {
+                Some(Told::Ready) => return Ok(()),
+                Some(Told::Notice(text)) => self.client.tell(What::Notice, &text)?,
+                _ => {}
+            }
+        }
+    }
+
+    /// What the copy says next; none for what concerns nobody else.
+    fn hear(&mut self, until: Instant) -> Result<Option<Told>, Stopped> {
+        loop {
+            let Some(copy) = &mut self.copy else {
+                return Ok(None);
+            };
+            match copy.next() {
+                Ok(Some(Told::Saved(saved))) => {
+                    copy.keep(saved, &mut self.kept);
+                    return Ok(None);
+                }
+                Ok(Some(told)) => return Ok(Some(told)),
+                Ok(None) => {}
+                Err(Ended) => return Err(self.died()),
+            }
+            self.wait(until, READ)?;
+        }
+    }
+
+    /// Waits until the copy is ready for this, and takes what it has said.
+    fn wait(&mut self, until: Instant, what: i16) -> Result<(), Stopped> {
+        let left = until.saturating_duration_since(Instant::now());
+        let Some([channel, ending]) = self.copy.as_ref().map(Copy::waits_for) else {
+            return Err(Stopped::Late);
+        };
+        if left.is_zero() {
+            return Err(Stopped::Late);
+        }
+        let [peer, stop] = self.client.waits_for();
+        let asked = [peer, stop, (channel, what | READ), (ending, READ)];
+        let [peer, stop, channel, ending] = wait(asked, Some(left));
+        self.look([peer, stop])?;
+        if channel == 0 && ending == 0 {
+            return Ok(());
+        }
+        let Some(copy) = &mut self.copy else {
+            return Ok(());
+        };
+        let ended = copy.take().is_err();
+        // What it said last is heard first.
+        if (ended || ending != 0) && !copy.has_said() {
+            return Err(self.died());
+        }
+        Ok(())
+    }
+
+    fn died(&mut self) -> Stopped {
+        match self.copy.take() {
+            Some(copy) => Stopped::Died(copy.why_it_ended()),
+            None => Stopped::Late,
+        }
+    }
+}
