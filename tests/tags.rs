@@ -42,10 +42,7 @@ fn check(ended: &[&str]) -> BTreeMap<String, usize> {
     let mut counts = BTreeMap::new();
     for (block, name) in BOOK.0.lock().expect("no panic").iter() {
         let addr = block.as_ptr() as u64;
-        let row = image
-            .blocks
-            .addr
-            .binary_search(&endler::reports::Addr(addr));
+        let row = image.blocks.addr.binary_search_by_key(&addr, |at| at.0);
         let thread = image.blocks.thread[row.expect("it lives")];
         let tag = image.threads[thread.index()].tag;
         let tag = tag.map(|tag| &image.tags[tag.index()]);
