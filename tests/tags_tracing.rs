@@ -3,6 +3,7 @@
 #![cfg(feature = "tracing")]
 #![allow(missing_docs)]
 
+use std::future::Future;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -91,7 +92,31 @@ fn spans_are_tags_wherever_they_are_entered() {
         }
     });
     make("");
-    assert!(HOPS.load(Ordering::Relaxed) > 5, "the tasks have changed threads");
+    println!("{} changes of thread", HOPS.load(Ordering::Relaxed));
+    // Each poll on a thread of its own.
+    let span = tracing::info_span!("turns", spider = "turns");
+    let work = async {
+        for _ in 0..100 {
+            make("spider=turns");
+            let mut pending = true;
+            std::future::poll_fn(|_| match std::mem::replace(&mut pending, false) {
+                true => std::task::Poll::Pending,
+                false => std::task::Poll::Ready(()),
+            })
+            .await;
+        }
+    };
+    let mut future = Box::pin(work.instrument(span));
+    for _ in 0..101 {
+        let poll = std::thread::spawn(move || {
+            let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+            let _ = future.as_mut().poll(&mut context);
+            make("");
+            future
+        });
+        future = poll.join().expect("ran");
+    }
+    drop(future);
     check(&[]);
 
     // Left in another order than entered; fields that are told later; one span twice.
