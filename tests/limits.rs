@@ -68,10 +68,8 @@ fn null() {
         rlim_max: room,
     };
     // SAFETY: sets this process's own limit.
-    assert_eq!(
-        unsafe { libc::setrlimit(libc::RLIMIT_AS, &raw const limit) },
-        0
-    );
+    let done = unsafe { libc::setrlimit(libc::RLIMIT_AS, &raw const limit) };
+    assert_eq!(done, 0);
     let mut held: Vec<Vec<u8>> = Vec::with_capacity(1000);
     let refused = loop {
         let mut more: Vec<u8> = Vec::new();
