@@ -59,8 +59,7 @@ fn maps(book: &mut Book) -> impl Sized + use<> {
     book.around_each(plain.keys().take(1), names);
     plain.values().for_each(|one| register(book, one));
     let shared: DashMap<u64, [u32; 6]> = DashMap::with_shard_amount(4);
-    let seen: DashSet<u16> =
-        DashSet::with_capacity_and_hasher_and_shard_amount(100, std::hash::RandomState::new(), 4);
+    let seen: DashSet<u16> = DashSet::new();
     for n in 0..600 {
         shared.insert(n, [n as u32; 6]);
         seen.insert(n as u16);

@@ -74,7 +74,7 @@ fn vectors(book: &mut Book) -> impl Sized + use<> {
     let cloned = collected.clone();
     let copied = zeroed[20..70].to_vec();
     let joined = [literal.as_slice(), &literal[..9]].concat();
-    let repeated = [stop(4), stop(5)].repeat(20);
+    let repeated = [(4u16, 60u64), (5, 70)].repeat(20);
     let mut reserved: Vec<[u8; 3]> = Vec::with_capacity(77);
     reserved.push([1, 2, 3]);
     let mut extended: Vec<i16> = Vec::new();

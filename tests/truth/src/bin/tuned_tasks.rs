@@ -63,7 +63,8 @@ fn name_of_future<F: Future>(_: &F) -> Name {
     Name::task::<F>().env("{async_fn_env#0}")
 }
 
-async fn run(book: &mut Book) -> ExitCode {
+async fn run(mut opened: Book) -> ExitCode {
+    let book = &mut opened;
     let said: Said = Arc::new(Mutex::new(Vec::with_capacity(500)));
     let stop = Arc::new(Notify::new());
     book.vec(&said.lock().unwrap()).arc(&said).arc(&stop);
@@ -117,7 +118,7 @@ async fn run(book: &mut Book) -> ExitCode {
         })
         .collect();
     book.vec(&boxed);
-    let code = book.compare();
+    let code = opened.compare();
     drop(black_box((
         tasks, sleepers, sender, receiver, answers, boxed,
     )));
@@ -132,8 +133,8 @@ fn main() -> ExitCode {
         .unwrap();
     // What the runtime needs at the first task is not looked at.
     runtime.block_on(async { tokio::spawn(async {}).await.unwrap() });
-    let mut book = Book::new("tuned_tasks").tuned();
-    let code = runtime.block_on(run(&mut book));
+    let book = Book::new("tuned_tasks").tuned();
+    let code = runtime.block_on(run(book));
     runtime.shutdown_background();
     code
 }
