@@ -39,7 +39,7 @@ fn make(tag: &str) {
 fn check(ended: &[&str]) -> BTreeMap<String, usize> {
     let snapshot = endler::snapshot().expect("a snapshot");
     let image = snapshot.image();
-    let mut counts = BTreeMap::new();
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     for (block, name) in BOOK.0.lock().expect("no panic").iter() {
         let addr = block.as_ptr() as u64;
         let row = image.blocks.addr.binary_search_by_key(&addr, |addr| addr.0);
