@@ -35,6 +35,10 @@ pub(crate) fn dump_directory(_directory: PathBuf) -> Result<PathBuf, Error> {
     platform()
 }
 
+pub(crate) fn dump_at_null(_directory: PathBuf) -> Result<(), Error> {
+    platform()
+}
+
 pub(crate) fn dump_into(directory: &Path) -> String {
     let why = endler_allocator::freeze::Error::Platform;
     format!("endler: no dump in {}: {why}", directory.display())

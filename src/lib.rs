@@ -19,7 +19,8 @@
 //!   `ENDLER` (`off`, `exact`) say whether it records.
 //! * [`on_signal`] writes heap tables and a snapshot file at each signal,
 //!   [`on_exit`] at the end of the process, [`snapshot_to`] when asked.
-//! * [`watch`](fn@watch) warns, dumps and calls when resident memory passes a bound.
+//! * [`watch`](fn@watch) warns, dumps and calls when resident memory or live bytes pass a bound,
+//!   and dumps when the allocator gives no more.
 //! * [`console::serve`] lets `endler attach PID` ask the running process.
 //! * [`trackref`] lists the live objects of types, and hands them back.
 //! * [`phase`] marks phases, whose ends can be compared.
@@ -50,6 +51,7 @@ mod process {
     pub(crate) mod dump;
     pub(crate) mod exit;
     pub(crate) mod files;
+    pub(crate) mod null;
     pub(crate) mod part;
     pub(crate) mod profiler;
     mod resident;
@@ -60,12 +62,13 @@ mod process {
 
     pub(crate) use exit::on_exit;
     pub(crate) use files::directory as dump_directory;
+    pub(crate) use null::dump_into as dump_at_null;
     pub(crate) use profiler::{dump_into, snapshot, snapshot_to};
     pub(crate) use resident::{resident, spawn};
     pub(crate) use signal::{on_signal, tell};
 }
 #[cfg(all(target_os = "linux", target_arch = "x86_64", not(endler_elsewhere)))]
-pub(crate) use process::{dump, exit, files, part, profiler, signal, stay};
+pub(crate) use process::{dump, exit, files, null, part, profiler, signal, stay};
 
 #[cfg(not(all(target_os = "linux", target_arch = "x86_64", not(endler_elsewhere))))]
 #[path = "elsewhere.rs"]

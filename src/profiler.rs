@@ -3,7 +3,8 @@
 //! ```text
 //!  signal handler ──► pending bit ┐
 //!  snapshot_to ─────► request     ├─► futex ─► thread "endler": dump, dump, …
-//!  exit, abort ─────► pending bit ┘
+//!  exit, abort ─────► pending bit ┤
+//!  null ────────────► flag        ┘
 //! ```
 //!
 //! Every snapshot is taken by this one thread, so two never run at a time and
@@ -27,7 +28,7 @@ use endler_allocator::freeze::Running as Copy;
 use crate::dump::{self, Done};
 use crate::stay::{self, Stay};
 
-use crate::{Error, Snapshot, SnapshotInfo, files, signal};
+use crate::{Error, Snapshot, SnapshotInfo, files, null, signal};
 
 /// One who asked for a snapshot and waits.
 enum Request {
@@ -137,6 +138,13 @@ pub(crate) fn notify(signal: i32) -> bool {
     PENDING.fetch_or(1 << signal, Ordering::AcqRel);
     ring();
     true
+}
+
+/// Wakes the thread if there is one in this process. Safe in a signal handler.
+pub(crate) fn wake() {
+    if WAKE_PID.load(Ordering::Acquire) == std::process::id() {
+        ring();
+    }
 }
 
 /// Wakes the thread. Safe in a signal handler.
@@ -278,6 +286,10 @@ fn serve(requests: &Receiver<Request>) {
         let seen = WAKE.load(Ordering::Acquire);
         while let Ok(request) = requests.try_recv() {
             serve_request(request);
+        }
+        if let Some(directory) = null::asked() {
+            signal::tell("endler: the allocator gave no memory");
+            signal::tell(&line_of(dump::into_directory(&directory), &directory));
         }
         answer_signals();
         sleep_while(seen);

@@ -188,8 +188,20 @@ fn the_fault_is_found(spider: &Spider) {
     }
     assert!(run.output.contains(spider.page), "{}", run.output);
 
-    // Which field holds them, and what keeps that.
+    // Which spider's they are.
     let drain = load(run.snapshot("drain")).expect("drain");
+    let tags = Heap::new(&drain).all().by(&by::TAG.into());
+    let own = format!("spider={}", spider.name);
+    let row = tags.find(&own).and_then(|row| tags.row(row));
+    let types = row.expect("the spider's blocks").by(&by::TYPE.into());
+    let page = types.find(spider.page).and_then(|row| types.row(row));
+    let page = page.expect("its pages bear its tag");
+    assert_eq!(page.count() as u64, pages(spider), "{}", run.output);
+    let largest = tags.rows().iter().map(|row| tags.name(row));
+    let largest = largest.into_iter().find(|name| name.starts_with("spider="));
+    assert_eq!(largest.as_deref(), Some(own.as_str()), "{}", run.output);
+
+    // Which field holds them, and what keeps that.
     let pages_held = Heap::new(&drain).all().by(&by::VIA.into());
     let held = pages_held.find("crawl::http::MetaValue::Page.0");
     let held = held

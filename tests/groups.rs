@@ -41,6 +41,9 @@ fn main() {
           --features jemalloc,mimalloc --test fragmentation_jemalloc --test fragmentation_mimalloc"
     );
     println!(
+        "not run here: fields of tracing's spans as tags: cargo test --features tracing --test tags_tracing"
+    );
+    println!(
         "not run here: `vm.overcommit_memory = 2`, which is the whole machine's (`address_space` \
          sets RLIMIT_DATA, which counts the same for one process)"
     );

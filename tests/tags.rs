@@ -42,7 +42,7 @@ fn check(ended: &[&str]) -> BTreeMap<String, usize> {
     let mut counts = BTreeMap::<String, usize>::new();
     for (block, name) in BOOK.0.lock().expect("no panic").iter() {
         let addr = block.as_ptr() as u64;
-        let row = image.blocks.addr.binary_search_by_key(&addr, |at| at.0);
+        let row = image.blocks.addr.binary_search_by_key(&addr, |addr| addr.0);
         let thread = image.blocks.thread[row.expect("it lives")];
         let tag = image.threads[thread.index()].tag;
         let tag = tag.map(|tag| &image.tags[tag.index()]);
@@ -98,7 +98,7 @@ async fn many_awaits(name: &'static str, rounds: usize) {
         }
         if round % 16 == 0 {
             // What is spawned has the tag that it is given, or none.
-            tokio::spawn(async { make("") });
+            tokio::spawn(async { make("") }).await.expect("ran");
             tokio::spawn(tagged(name, async move {
                 make(name);
                 tokio::task::yield_now().await;
@@ -115,6 +115,24 @@ async fn many_awaits(name: &'static str, rounds: usize) {
             HOPS.fetch_add(1, Ordering::Relaxed);
         }
     }
+}
+
+/// Polls a future on one thread after the other; how often.
+fn by_turns(mut future: Pin<Box<dyn Future<Output = ()> + Send>>) -> usize {
+    for polls in 1.. {
+        let poll = std::thread::spawn(move || {
+            let mut context = Context::from_waker(std::task::Waker::noop());
+            let ready = future.as_mut().poll(&mut context).is_ready();
+            make("");
+            (future, ready)
+        });
+        let (back, ready) = poll.join().expect("ran");
+        if ready {
+            return polls;
+        }
+        future = back;
+    }
+    unreachable!("it counts for ever")
 }
 
 /// Makes a block while it is dropped.
@@ -143,7 +161,7 @@ fn futures() {
     let names = ["spider=books", "spider=quotes", "spider=api"];
     runtime.block_on(async {
         let mut tasks: Vec<_> = Vec::new();
-        for name in names.iter().cycle().take(9) {
+        for &name in names.iter().cycle().take(9) {
             tasks.push(tokio::spawn(tagged(name, many_awaits(name, 200))));
         }
         for task in tasks {
@@ -151,10 +169,22 @@ fn futures() {
         }
         make("");
     });
-    assert!(
-        HOPS.load(Ordering::Relaxed) > 10,
-        "the tasks have changed threads"
-    );
+    println!("{} changes of thread", HOPS.load(Ordering::Relaxed));
+    // Each poll on a thread of its own.
+    let polls = by_turns(Box::pin(tagged("turns", async {
+        for _ in 0..100 {
+            make("turns");
+            tagged("inner", async {
+                make("inner");
+                Hop(false).await;
+                make("inner");
+            })
+            .await;
+            make("turns");
+            Hop(false).await;
+        }
+    })));
+    assert_eq!(polls, 201);
     // One that waits for ever, one that is aborted, one that ran out of time, one that
     // was never polled.
     let waits = runtime.spawn(tagged("waits", cancelled("waits")));
@@ -182,7 +212,7 @@ fn futures() {
         "inner",
         "scope in a task",
     ];
-    let ended = [&ended[..], &["aborted", "late", "never"]].concat();
+    let ended = [&ended[..], &["aborted", "late", "never", "turns"]].concat();
     let counts = check(&ended);
     for name in names {
         // 200 rounds, 25 of them with one block more, 13 with a task's, three times.

@@ -123,6 +123,15 @@ pub struct Kept(());
 /// Without effect here.
 pub fn enter_phase(_name: &str) {}
 
+/// Nothing is recorded here.
+#[must_use]
+pub fn live_bytes() -> Option<endler_snapshot::Bytes> {
+    None
+}
+
+/// Without effect here.
+pub fn on_null(_function: fn()) {}
+
 /// Without effect here.
 pub fn notice_fork() {}
 

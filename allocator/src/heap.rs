@@ -5,7 +5,7 @@ use std::arch::naked_asm;
 
 use crate::hook::{self, Caller};
 use crate::mode::Mode;
-use crate::{copy_arena, state};
+use crate::{copy_arena, nulls, state};
 
 /// A global allocator that records what goes through it.
 ///
@@ -87,8 +87,12 @@ impl<A: GlobalAlloc> Heap<A> {
         };
         // SAFETY: the caller's contract.
         let block = unsafe { self.inner.alloc(layout) };
-        if state == state::EXACT && !block.is_null() {
-            hook::insert(block, size, Caller::new(sp, bp));
+        if state == state::EXACT {
+            if block.is_null() {
+                nulls::refused();
+            } else {
+                hook::insert(block, size, Caller::new(sp, bp));
+            }
         }
         block
     }
@@ -123,8 +127,12 @@ impl<A: GlobalAlloc> Heap<A> {
         };
         // SAFETY: the caller's contract.
         let block = unsafe { self.inner.alloc_zeroed(layout) };
-        if state == state::EXACT && !block.is_null() {
-            hook::insert_too(block, size, Caller::new(sp, bp));
+        if state == state::EXACT {
+            if block.is_null() {
+                nulls::refused();
+            } else {
+                hook::insert_too(block, size, Caller::new(sp, bp));
+            }
         }
         block
     }
@@ -183,9 +191,12 @@ impl<A: GlobalAlloc> Heap<A> {
         let grown = unsafe { self.inner.realloc(block, layout, size) };
         match (parked, grown.is_null()) {
             (Some(parked), false) => hook::moved(&parked, grown, size, Caller::new(sp, bp)),
-            (Some(parked), true) => hook::put_back(parked),
+            (Some(parked), true) => {
+                hook::put_back(parked);
+                nulls::refused();
+            }
             (None, false) => hook::insert_too(grown, size, Caller::new(sp, bp)),
-            (None, true) => {}
+            (None, true) => nulls::refused(),
         }
         grown
     }

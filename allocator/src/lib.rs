@@ -36,9 +36,11 @@ mod recorder {
     pub(crate) mod hook;
     pub(crate) mod inner_name;
     pub(crate) mod late;
+    pub(crate) mod live;
     pub(crate) mod look;
     #[cfg(all(test, loom))]
     mod model;
+    pub(crate) mod nulls;
     pub(crate) mod os;
     pub(crate) mod parking;
     pub(crate) mod pause;
@@ -60,6 +62,8 @@ mod recorder {
     pub use clock::coarse_nanos;
     pub use heap::Heap;
     pub use hook::{enter_phase, inner_allocator, mode, notice_fork};
+    pub use live::live_bytes;
+    pub use nulls::on_null;
     pub use pause::{Pause, pause};
     pub use tagging::{Kept, Scope, Tag};
 }
@@ -74,8 +78,8 @@ mod recorder;
 
 pub use mode::Mode;
 pub use recorder::{
-    Heap, Kept, Pause, Scope, Tag, coarse_nanos, enter_phase, inner_allocator, mode, notice_fork,
-    pause,
+    Heap, Kept, Pause, Scope, Tag, coarse_nanos, enter_phase, inner_allocator, live_bytes, mode,
+    notice_fork, on_null, pause,
 };
 
 /// Freezing: an image of this process, while it goes on.

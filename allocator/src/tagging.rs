@@ -29,7 +29,7 @@ enum Kind {
 
 impl Tag {
     /// The tag of that name, of which at most 256 bytes are kept; the empty name is
-    /// no tag. Not for signal handlers, since a new name is allocated.
+    /// no tag. A new name is allocated, which signal handlers must not do.
     #[must_use]
     pub fn new(name: &str) -> Tag {
         Tag(if state::now() != state::EXACT {
@@ -37,8 +37,12 @@ impl Tag {
         } else if name.is_empty() {
             Kind::Without
         } else {
-            let _pause = pause();
-            RECORDER.tags.name(name).map_or(Kind::TooMany, Kind::Named)
+            let known = RECORDER.tags.known(name);
+            let name = known.or_else(|| {
+                let _pause = pause();
+                RECORDER.tags.name(name)
+            });
+            name.map_or(Kind::TooMany, Kind::Named)
         })
     }
 

@@ -99,6 +99,15 @@ impl Tags {
         }
     }
 
+    /// The name, if there is a tag of it.
+    pub(crate) fn known(&self, text: &str) -> Option<&'static Name> {
+        let text = cut(text);
+        find(
+            self.buckets.get(bucket(text))?.load(Ordering::Acquire),
+            text,
+        )
+    }
+
     /// The name, which is kept for ever; none if there are too many. Allocates for a
     /// new one: the caller has paused.
     pub(crate) fn name(&self, text: &str) -> Option<&'static Name> {

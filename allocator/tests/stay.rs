@@ -1,6 +1,8 @@
 //! A copy that stays: it answers until its host drops it or ends, and whatever ends it
 //! leaves no process and no descriptor behind.
+#![allow(missing_docs)]
 
+#[allow(dead_code, reason = "each test uses a part")]
 mod support;
 
 use std::io::{BufRead, BufReader, Read, Write};

@@ -160,7 +160,10 @@ impl Crawl {
                 let Some(request) = self.frontier.pop() else {
                     break;
                 };
-                flight.push_back(tokio::spawn(visit(Arc::clone(&self.tools), request)));
+                // What a visit allocates is its spider's, on whichever worker it runs.
+                let tag = request.spider.tag();
+                let visit = endler::tagged(tag, visit(Arc::clone(&self.tools), request));
+                flight.push_back(tokio::spawn(visit));
                 count -= 1;
             }
             let Some(first) = flight.pop_front() else {

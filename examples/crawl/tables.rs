@@ -39,6 +39,10 @@ pub(crate) fn print(seed: &Path, crawl: &Path, drain: &Path) -> Result<(), Box<d
         text(&view::partition(&types, Columns::Oldest), Page::Top)
     );
 
+    heading("By spider: its blocks at the end of `drain`");
+    let tags = last.all().by(&by::TAG.into());
+    println!("{}", text(&view::partition(&tags, Columns::Heapy), FEW));
+
     if let Some(largest) = types.row(0) {
         heading("Who holds the largest type: bytype[0].byvia");
         let vias = largest.by(&by::VIA.into());

@@ -26,6 +26,15 @@ pub(crate) enum SpiderName {
 }
 
 impl SpiderName {
+    /// What endler calls the spider's blocks.
+    pub(crate) fn tag(self) -> &'static str {
+        match self {
+            SpiderName::Api => "spider=api",
+            SpiderName::Books => "spider=books",
+            SpiderName::Reference => "spider=reference",
+        }
+    }
+
     /// The spider in charge of a path: by its first folder.
     pub(crate) fn in_charge_of(path: &str) -> Self {
         let folder = path
