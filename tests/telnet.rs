@@ -27,7 +27,12 @@ struct Spider {
 
 /// The process: serves until its input ends.
 fn program() {
-    let console = serve(Options::new().telnet()).expect("a console");
+    let console = serve(
+        Options::new()
+            .telnet()
+            .answer_within(Duration::from_secs(900)),
+    )
+    .expect("a console");
     let spider = Tracked::new(Spider {
         name: "books".into(),
     });

@@ -56,7 +56,8 @@ pub(crate) fn is_host() -> bool {
     if role().is_none() {
         return false;
     }
-    let mut options = Options::new();
+    // No limit of the console's own decides on a busy machine.
+    let mut options = Options::new().answer_within(Duration::from_secs(900));
     if let Ok(millis) = std::env::var("COPY_LIVES") {
         options = options.copy_lives(Duration::from_millis(millis.parse().expect("a number")));
     }

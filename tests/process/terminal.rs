@@ -63,7 +63,7 @@ impl Terminal {
     /// Waits until `mark` stands behind the first `from` bytes of the screen.
     #[track_caller]
     pub(crate) fn sees(&mut self, from: usize, mark: &str) {
-        let until = Instant::now() + Duration::from_secs(60);
+        let until = Instant::now() + Duration::from_secs(300);
         while !self.screen[from..].contains(mark) {
             assert!(Instant::now() < until, "no `{mark}`: {}", self.screen);
             self.read();
@@ -74,7 +74,7 @@ impl Terminal {
     /// Waits for the prompt at the end of the screen, behind the first `from` bytes.
     #[track_caller]
     pub(crate) fn sees_prompt(&mut self, from: usize) {
-        let until = Instant::now() + Duration::from_secs(60);
+        let until = Instant::now() + Duration::from_secs(300);
         // Names of types end so as well, but not at a line's beginning.
         while !self.screen[from..].ends_with("\n>>> ") {
             assert!(Instant::now() < until, "no prompt: {}", self.screen);
