@@ -85,7 +85,7 @@ fn lines_of_a_script_are_answered() {
     let said = text(&output.stdout);
     assert!(output.status.success(), "{said} {}", text(&output.stderr));
     assert!(said.starts_with("Live References\n"), "{said}");
-    let row = said.lines().find(|line| line.contains("attach::Page"));
+    let row = said.lines().find(|line| line.starts_with("Box<Page> "));
     assert!(row.is_some_and(|row| row.contains(" 100 ")), "{said}");
     assert!(said.contains("Partition of a set of"), "{said}");
     assert!(said.contains("no_such_name\n^"), "{said}");
@@ -168,7 +168,7 @@ fn a_terminal_has_a_prompt_a_history_and_an_interrupt() {
     let first = wait_for("a copy", || child_of(host.child.id()));
     let from = terminal.screen.len();
     signal(terminal.child.id(), libc::SIGINT);
-    terminal.sees(from, ">>> ");
+    terminal.sees_prompt(from);
     assert!(terminal.ask("help").contains("heap"));
     assert!(terminal.ask("prefs()").contains("Page"), "{first}");
     terminal.types("\x04");
