@@ -195,7 +195,7 @@ fn the_command_says_the_same() {
         }
         return;
     }
-    process::at_most_a_minute();
+    process::not_for_ever();
     let folder = std::path::PathBuf::from(std::env::var_os("FOLDER").expect("where"));
     endler::snapshot_to(folder.join("first.endler")).expect("a snapshot");
     let pinners = resident::plant();

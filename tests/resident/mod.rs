@@ -22,7 +22,7 @@ use crate::process::{self, Folder};
 /// Runs `case` in a process of its own, which the test harness is not.
 pub(crate) fn alone(test: &str, case: impl FnOnce(&Taken)) {
     if process::role().is_some() {
-        process::at_most_a_minute();
+        process::not_for_ever();
         let folder = Folder::new(&format!("fragmentation-{test}"));
         case(&Taken { folder });
         println!("the case has run");
