@@ -330,4 +330,9 @@ impl AtomicU32 {
     pub(crate) fn fetch_add(&self, amount: u32, order: Ordering) -> u32 {
         self.0.add(u64::from(amount), order) as u32
     }
+
+    #[track_caller]
+    pub(crate) fn fetch_sub(&self, amount: u32, order: Ordering) -> u32 {
+        self.0.add(u64::from(amount).wrapping_neg(), order) as u32
+    }
 }
