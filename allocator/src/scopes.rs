@@ -150,7 +150,7 @@ mod tests {
                 .wrapping_add(1_442_695_040_888_963_407);
             (random >> 33) as usize % n
         };
-        for round in 0..100_000u32 {
+        for round in 0..20_000u32 {
             if below(2) == 0 || twin.is_empty() {
                 let scope = open(1 + (round % 60_000) as u16);
                 // Full while one that is open stands above many that are closed.
