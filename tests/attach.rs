@@ -1,17 +1,13 @@
-//! `endler attach` and `endler dump`: of a script, on a terminal, and what they say where
-//! there is nothing to attach to.
+//! `endler attach` and `endler dump`: of a script, and what they say where there is
+//! nothing to attach to.
 
 mod process;
 mod support;
-#[path = "process/terminal.rs"]
-mod terminal;
 
 use std::io::{BufReader, Write};
-use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, Command, Output, Stdio};
 
 use process::*;
-use terminal::Terminal;
 
 #[global_allocator]
 static HEAP: endler::Heap = endler::Heap::system();
@@ -145,49 +141,4 @@ fn a_process_that_records_nothing_says_so() {
     let host = Host::new("a_process_that_records_nothing_says_so", "off");
     let output = endler(&["attach", &host.pid()], "prefs()\n");
     assert!(text(&output.stdout).contains("nothing is recorded"));
-}
-
-#[test]
-fn a_terminal_has_a_prompt_a_history_and_an_interrupt() {
-    if role().is_some() {
-        return program();
-    }
-    let test = "a_terminal_has_a_prompt_a_history_and_an_interrupt";
-    let host = Host::new(test, "exact,console");
-    let state = host.folder.path().join("state");
-    let attach = || {
-        let mut command = Command::new(support::endler());
-        command.args(["attach", &host.pid()]);
-        Terminal::new(command.env("XDG_STATE_HOME", &state))
-    };
-    let mut terminal = attach();
-    terminal.sees(0, ">>> ");
-    assert!(terminal.ask("prefs()").contains("Page"));
-    terminal.types("hpy.heap()\r");
-    // At the prompt Ctrl-C forgets the line; in a query it ends that.
-    let first = wait_for("a copy", || child_of(host.child.id()));
-    let from = terminal.screen.len();
-    signal(terminal.child.id(), libc::SIGINT);
-    terminal.sees_prompt(from);
-    assert!(terminal.ask("help").contains("heap"));
-    assert!(terminal.ask("prefs()").contains("Page"), "{first}");
-    terminal.types("\x04");
-    assert!(terminal.ended().success());
-
-    let history = state.join("endler/history");
-    let mode = std::fs::metadata(&history)
-        .expect("a history")
-        .permissions()
-        .mode();
-    assert_eq!(mode & 0o777, 0o600);
-    let mut terminal = attach();
-    terminal.sees(0, ">>> ");
-    let from = terminal.screen.len();
-    // One line up from here: the last that was typed.
-    terminal.types("\x10");
-    terminal.sees(from, "prefs()");
-    terminal.types("\x03");
-    drop(terminal);
-    let pid = host.child.id();
-    wait_for("the copy's end", || child_of(pid).is_none().then_some(()));
 }
