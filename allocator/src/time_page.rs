@@ -18,8 +18,7 @@
 //! Only the first page of `[vvar]` is read: it always is the kernel's own, where others
 //! may not be readable.
 //!
-//! Measured (ARCHITECTURE.md): a fifth of the time of the C library's function; 45
-//! instructions less.
+//! Measured (ARCHITECTURE.md): a fifth of the time of the C library's function.
 //!
 //! Source: Linux `lib/vdso/gettimeofday.c` (`do_coarse`), `include/vdso/datapage.h`,
 //! `arch/x86/entry/vdso/vma.c`; time_namespaces(7).
