@@ -78,9 +78,10 @@ pub(crate) fn close(image: &Image, pattern: &str) -> Vec<String> {
     for row in &names.types {
         let (name, held) = (names.str(row.name), names.str(row.held));
         let whole = subject(names.str(row.holder), held).unwrap_or(name);
-        let distance = distance(&wanted, &plain(&short(whole, 1)));
         // A third of the letters may be wrong.
-        if distance * 3 <= wanted.len().max(3) && !found.iter().any(|f| f.1 == whole) {
+        let most = wanted.len().max(3) / 3;
+        let distance = distance(&wanted, &plain(&short(whole, 1)), most);
+        if distance <= most && !found.iter().any(|f| f.1 == whole) {
             found.push((distance, whole.to_owned()));
         }
     }
@@ -100,12 +101,15 @@ fn plain(name: &str) -> Vec<char> {
         .collect()
 }
 
-/// How many letters have to be added, removed or exchanged; a name that contains
-/// the other is one step away.
-fn distance(a: &[char], b: &[char]) -> usize {
+/// How many letters have to be added, removed or exchanged, or more than `most`; a
+/// name that contains the other is one step away.
+fn distance(a: &[char], b: &[char], most: usize) -> usize {
     let (long, part) = if a.len() < b.len() { (b, a) } else { (a, b) };
     if part.len() > 2 && long.windows(part.len()).any(|w| w == part) {
         return usize::from(a != b);
+    }
+    if long.len() - part.len() > most {
+        return usize::MAX;
     }
     let mut before: Vec<usize> = (0..=b.len()).collect();
     for (row, x) in a.iter().enumerate() {
@@ -172,7 +176,7 @@ mod tests {
     #[test]
     fn distances() {
         let check = |a: &str, b: &str, expect: usize| {
-            assert_eq!(distance(&plain(a), &plain(b)), expect, "{a} {b}");
+            assert_eq!(distance(&plain(a), &plain(b), 3), expect, "{a} {b}");
         };
         check("HtmlResponse", "HtmlResponse", 0);
         check("HtmlRespones", "HtmlResponse", 2);
@@ -180,5 +184,6 @@ mod tests {
         check("crawl::Page", "other::page<u8>", 0);
         check("kitten", "sitting", 3);
         check("", "abc", 3);
+        check("", "abcd", usize::MAX);
     }
 }
