@@ -5,39 +5,13 @@
 
 extern crate alloc;
 
-use alloc::alloc::{GlobalAlloc, Layout};
+#[path = "../reports/tests/hostile_debug/no_heap.rs"]
+mod no_heap;
+
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-
-unsafe extern "C" {
-    fn take(size: usize, align: usize) -> *mut u8;
-    fn give(address: *mut u8, size: usize);
-}
-
-struct Heap;
-
-// SAFETY: nobody runs it.
-unsafe impl GlobalAlloc for Heap {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: nobody runs it.
-        unsafe { take(layout.size(), layout.align()) }
-    }
-
-    unsafe fn dealloc(&self, address: *mut u8, layout: Layout) {
-        // SAFETY: nobody runs it.
-        unsafe { give(address, layout.size()) }
-    }
-}
-
-#[global_allocator]
-static HEAP: Heap = Heap;
-
-#[panic_handler]
-fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
-    loop {}
-}
 
 /// A type that holds itself.
 pub struct Node<T> {

@@ -51,6 +51,8 @@ mod process {
     pub(crate) mod dump;
     pub(crate) mod exit;
     pub(crate) mod files;
+    #[cfg(test)]
+    pub(crate) mod fresh;
     pub(crate) mod null;
     pub(crate) mod part;
     pub(crate) mod profiler;

@@ -16,10 +16,14 @@ mod futures;
 mod guesses;
 #[path = "edges/hostile.rs"]
 mod hostile;
+#[path = "support/hostile_memory.rs"]
+mod hostile_memory;
 #[path = "edges/maps.rs"]
 mod maps;
 #[path = "edges/outside.rs"]
 mod outside;
+#[path = "support/own_memory.rs"]
+mod own_memory;
 #[path = "edges/pointers.rs"]
 mod pointers;
 #[path = "truth/recorder.rs"]
@@ -38,7 +42,8 @@ use std::time::Instant;
 use endler_reports::resolve::{Options, resolve};
 use endler_reports::scan::{ThreadSpan, scan};
 use endler_snapshot::{Addr, DebugLevel, Evidence, Image};
-use truth::{Own, Program, Score, compare};
+use own_memory::Own;
+use truth::{Program, Score, compare};
 
 #[global_allocator]
 static HEAP: recorder::Recorder = recorder::Recorder;

@@ -8,30 +8,22 @@
 
 #![allow(missing_docs)]
 
+#[path = "support/own_memory.rs"]
+mod own_memory;
 #[expect(dead_code, reason = "its records are made by hand here")]
 #[path = "truth/recorder.rs"]
 mod recorder;
 
-use std::fs::File;
 use std::hint::black_box;
-use std::os::unix::fs::FileExt;
 
 use endler_reports::resolve::{Options, resolve};
 use endler_reports::scan::{ThreadSpan, scan};
-use endler_snapshot::{Addr, Memory, Unreadable};
+use endler_snapshot::{Addr, Memory};
+use own_memory::Own;
 use recorder::Record;
 
 #[global_allocator]
 static HEAP: recorder::Recorder = recorder::Recorder;
-
-/// This process's own memory.
-struct Own(File);
-
-impl Memory for Own {
-    fn read(&self, at: Addr, into: &mut [u8]) -> Result<(), Unreadable> {
-        self.0.read_exact_at(into, at.0).map_err(|_| Unreadable)
-    }
-}
 
 /// Blocks of 24 bytes, each with a free chunk behind it.
 fn plant() -> Vec<Record> {
@@ -87,7 +79,7 @@ fn main() {
     let mut image = recorder::image(&blocks);
     let options = Options::default();
     resolve(&mut image, &options);
-    let memory = Own(File::open("/proc/self/mem").expect("opens"));
+    let memory = Own::new();
     let planted = pointers(&blocks, &memory);
     assert!(
         planted > 20,

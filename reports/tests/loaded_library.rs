@@ -2,35 +2,28 @@
 //! the library's types, and its static and fields their names. Two libraries whose
 //! types have the same names and lie differently in memory are not mixed up.
 
+#[path = "support/own_memory.rs"]
+mod own_memory;
 #[path = "truth/recorder.rs"]
 mod recorder;
 
 use std::alloc::{Layout, alloc, dealloc};
 use std::collections::BTreeMap;
 use std::ffi::CString;
-use std::fs::File;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use endler_reports::resolve::{Options, resolve};
 use endler_reports::scan::{Graph, scan};
-use endler_snapshot::{Addr, BlockId, Evidence, Image, Memory, Unreadable};
+use endler_snapshot::{BlockId, Evidence, Image};
+use own_memory::Own;
 
 #[global_allocator]
 static HEAP: recorder::Recorder = recorder::Recorder;
 
 /// How many orders a library makes; even ones have a note.
 const MANY: u64 = 40;
-
-struct Own(File);
-
-impl Memory for Own {
-    fn read(&self, at: Addr, into: &mut [u8]) -> Result<(), Unreadable> {
-        self.0.read_exact_at(into, at.0).map_err(|_| Unreadable)
-    }
-}
 
 extern "C" fn take(size: usize, align: usize) -> *mut u8 {
     let layout = Layout::from_size_align(size, align).unwrap();
@@ -146,7 +139,7 @@ fn check(records: &[recorder::Record], libraries: u64) {
     let mut image = recorder::image(records);
     let options = Options::default();
     assert_eq!(resolve(&mut image, &options), []);
-    let memory = Own(File::open("/proc/self/mem").unwrap());
+    let memory = Own::new();
     let graph = scan(&image, &memory, &options, &[]);
     let found = counted(&image, &graph);
     let all = libraries * MANY;

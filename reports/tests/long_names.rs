@@ -30,28 +30,9 @@ const BEGIN: &str = r#"//! Made by `long_names.rs`, never run.
 #![allow(non_camel_case_types)]
 #![recursion_limit = "1024"]
 extern crate alloc;
-use alloc::alloc::{GlobalAlloc, Layout};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
-unsafe extern "C" {
-    fn take(size: usize, align: usize) -> *mut u8;
-    fn give(address: *mut u8, size: usize);
-}
-struct Heap;
-unsafe impl GlobalAlloc for Heap {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        unsafe { take(layout.size(), layout.align()) }
-    }
-    unsafe fn dealloc(&self, address: *mut u8, layout: Layout) {
-        unsafe { give(address, layout.size()) }
-    }
-}
-#[global_allocator]
-static HEAP: Heap = Heap;
-#[panic_handler]
-fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
-    loop {}
-}
+mod no_heap;
 pub struct Short(pub u64);
 pub struct Pair<A, B> {
     pub left: Option<Box<A>>,
@@ -123,6 +104,8 @@ fn are_cut_and_stay_apart() {
     fs::create_dir_all(&folder).unwrap();
     let file = folder.join("long.rs");
     fs::write(&file, source()).unwrap();
+    let no_heap = include_str!("hostile_debug/no_heap.rs");
+    fs::write(folder.join("no_heap.rs"), no_heap).unwrap();
     let path = library::build("long_names", &file, &["-Aimproper_ctypes_definitions"]);
     let bytes = fs::read(&path).unwrap();
     let image = reader::image(&bytes, &path).unwrap();

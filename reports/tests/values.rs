@@ -11,6 +11,10 @@
 
 #[path = "values/hostile.rs"]
 mod hostile;
+#[path = "support/hostile_memory.rs"]
+mod hostile_memory;
+#[path = "support/own_memory.rs"]
+mod own_memory;
 #[path = "truth/recorder.rs"]
 mod recorder;
 #[path = "values/shapes.rs"]
@@ -19,31 +23,15 @@ mod shapes;
 mod steps;
 
 use std::fmt::Debug;
-use std::fs::File;
-use std::os::unix::fs::FileExt;
 
 use endler_reports::resolve::{Options, resolve};
 use endler_reports::values::{Contents, with_contents};
-use endler_snapshot::{Addr, BlockId, DebugLevel, Image, Memory, Unreadable};
+use endler_snapshot::{Addr, BlockId, DebugLevel, Image};
+use own_memory::Own;
 use recorder::Record;
 
 #[global_allocator]
 static HEAP: recorder::Recorder = recorder::Recorder;
-
-/// The memory of this process.
-pub(crate) struct Own(File);
-
-impl Own {
-    pub(crate) fn new() -> Own {
-        Own(File::open("/proc/self/mem").unwrap())
-    }
-}
-
-impl Memory for Own {
-    fn read(&self, at: Addr, into: &mut [u8]) -> Result<(), Unreadable> {
-        self.0.read_exact_at(into, at.0).map_err(|_| Unreadable)
-    }
-}
 
 /// A value in a box, and what it should be shown as.
 pub(crate) struct Case {

@@ -6,6 +6,7 @@ pub(crate) mod c_code;
 pub(crate) mod churn;
 pub(crate) mod filter;
 pub(crate) mod full_speed;
+pub(crate) mod inner;
 pub(crate) mod memory_group;
 pub(crate) mod oracle;
 pub(crate) mod sites;

@@ -19,8 +19,9 @@ use endler_reports::resolve::{Options, resolve};
 use endler_reports::scan::refer;
 use endler_snapshot::{EdgeKind, Image, RootKind};
 
+use super::own_memory::Own;
 use super::recorder::{self, Record, blocks_of};
-use super::truth::{Own, at};
+use super::truth::at;
 
 struct Page {
     title: String,

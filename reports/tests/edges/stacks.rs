@@ -7,8 +7,9 @@ use endler_reports::resolve::{Options, resolve};
 use endler_reports::scan::{Graph, RootKind, ThreadSpan, scan};
 use endler_snapshot::{Addr, Image};
 
+use super::own_memory::Own;
 use super::recorder::{self, Record, blocks_of};
-use super::truth::{Own, at};
+use super::truth::at;
 
 /// The end of the mapping that an address lies in.
 fn end_of_mapping(address: usize) -> usize {

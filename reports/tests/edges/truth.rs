@@ -1,28 +1,12 @@
 //! What a program says about its own edges, and the comparison with a scan.
 
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::os::unix::fs::FileExt;
 
 use endler_reports::scan::{Graph, Kind};
-use endler_snapshot::{Addr, Image, Memory, Unreadable};
+use endler_snapshot::{Addr, Image, Memory};
 
+use super::own_memory::Own;
 use super::recorder::{Record, blocks_of};
-
-/// The memory of this process.
-pub(crate) struct Own(File);
-
-impl Own {
-    pub(crate) fn new() -> Own {
-        Own(File::open("/proc/self/mem").unwrap())
-    }
-}
-
-impl Memory for Own {
-    fn read(&self, at: Addr, into: &mut [u8]) -> Result<(), Unreadable> {
-        self.0.read_exact_at(into, at.0).map_err(|_| Unreadable)
-    }
-}
 
 /// A text of its own for each number, long enough for a block.
 pub(crate) fn text(n: usize) -> String {
