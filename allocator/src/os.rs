@@ -213,8 +213,18 @@ pub(crate) unsafe fn copy_out(at: u64, into: &mut [u8]) {
     unsafe { core::ptr::copy(at as *const u8, into.as_mut_ptr(), into.len()) };
 }
 
-/// Reads memory of a process; whether all of it could be read.
-pub(crate) fn read_process(pid: u32, at: u64, into: &mut [u8]) -> bool {
+/// What became of a reading.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Read {
+    Done,
+    /// Not all of the memory is there.
+    Absent,
+    /// The kernel does not do it for this process.
+    Refused,
+}
+
+/// Reads memory of a process.
+pub(crate) fn read_process(pid: u32, at: u64, into: &mut [u8]) -> Read {
     let here = libc::iovec {
         iov_base: into.as_mut_ptr().cast(),
         iov_len: into.len(),
@@ -227,7 +237,13 @@ pub(crate) fn read_process(pid: u32, at: u64, into: &mut [u8]) -> bool {
     let args = [u64::from(pid), here, 1, there, 1, 0];
     // SAFETY: the kernel writes to `into` alone, and refuses what is not readable.
     let read = unsafe { syscall(libc::SYS_process_vm_readv, args) };
-    read == into.len() as i64
+    match read {
+        all if all == into.len() as i64 => Read::Done,
+        refused if refused == -i64::from(libc::EPERM) => Read::Refused,
+        refused if refused == -i64::from(libc::EACCES) => Read::Refused,
+        refused if refused == -i64::from(libc::ENOSYS) => Read::Refused,
+        _ => Read::Absent,
+    }
 }
 
 /// The process id.

@@ -71,7 +71,7 @@ crawl (pid 4711): 3 blocks live, 2.0 KiB, in phase `drain`; resident 190.0 MiB; 
 Typed: 66.7 % of blocks, 99.6 % of bytes (by evidence: stack 99.6 %)
 Not atomic: read from the running process while its threads went on, so rows are not of one instant.
 Lost: 1,204 allocations could not be recorded since the start, so counts are too low by up to as many.
-Of 2 stacks, 1 was cut at the depth limit, 2 ended at code without unwind information.",
+Of 2 stacks, 1 was cut at the depth limit, 2 ended at code without unwind information, or left the stack.",
     );
 }
 

@@ -123,10 +123,10 @@ pub struct Scan {
     pub by_layout: u64,
     /// Blocks scanned word by word, since their type or its layout is unknown.
     pub by_word: u64,
-    /// Blocks whose memory could not be read.
+    /// How often memory of blocks and statics could not be read.
     pub unread: u64,
-    /// Whether the scan ended early, for want of memory: edges are missing, so
-    /// nothing can be said to be unreachable.
+    /// Whether edges are missing, since memory could not be read: nothing can be said
+    /// to be unreachable then.
     pub cut_short: bool,
     /// Number of roots and of edges that were found, so that a file without them
     /// is not taken for a heap without.

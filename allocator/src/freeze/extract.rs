@@ -54,7 +54,7 @@ pub(super) fn image(recorder: &Recorder, gathered: &Gathered, cut: Cut, held: Na
     let current = PhaseId(u16::try_from(phases.len() - 1).unwrap_or(u16::MAX));
     // Once: a racing image may not see a file that its modules do not list.
     let objects: Vec<&Object> = recorder.objects.iter().collect();
-    let mut threads = threads(recorder, gathered);
+    let mut threads = threads(recorder, gathered, cut);
     // After the threads: a tag is named before a thread bears it.
     let tags = tags::tags(recorder, &mut threads);
     let mut image = Image {
@@ -112,7 +112,7 @@ fn phases(entered: &[Entered]) -> Vec<Phase> {
     std::iter::once(Phase::default()).chain(named).collect()
 }
 
-fn threads(recorder: &Recorder, gathered: &Gathered) -> Vec<Thread> {
+fn threads(recorder: &Recorder, gathered: &Gathered, cut: Cut) -> Vec<Thread> {
     let mut threads: Vec<Thread> = (0..recorder.threads.len())
         .map(|number| {
             let entry = recorder.threads.get(number as u16);
@@ -152,6 +152,24 @@ fn threads(recorder: &Recorder, gathered: &Gathered) -> Vec<Thread> {
         threads.push(Thread {
             name: "(later threads)".to_owned(),
             ..Thread::default()
+        });
+    }
+    // Threads of C code that never asked for memory: they can hold blocks too.
+    let foreign = gathered
+        .notes
+        .iter()
+        .filter(|n| !newest.contains_key(&n.tid));
+    for note in foreign.filter(|n| n.stack_pointer.is_some()) {
+        // A thread's number has 16 bits; in place another may get this one meanwhile.
+        if threads.len() > usize::from(SHARED) || cut == Cut::Racing {
+            break;
+        }
+        threads.push(Thread {
+            tid: note.tid,
+            name: note.name.clone(),
+            alive: true,
+            stack_pointer: note.stack_pointer.map(Addr),
+            tag: None,
         });
     }
     threads

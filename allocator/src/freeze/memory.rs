@@ -4,19 +4,22 @@
 //! what `/proc/self/maps` says, and anonymous memory is read as it is. A mapped
 //! file may have become shorter than its mapping, and touching what is gone ends
 //! a process: so the kernel reads files for us (`process_vm_readv` of
-//! ourselves), which refuses instead. Without a copy it reads everything: any
+//! ourselves), which refuses instead; where a filter forbids that call, through
+//! `/proc/self/mem`. Without a copy it reads everything: any
 //! other thread may unmap what was there a moment ago.
 //!
 //! Source: proc(5), process_vm_readv(2), mmap(2) on SIGBUS.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
+use std::fs::File;
+use std::os::unix::fs::FileExt;
 
 use endler_snapshot::{Addr, Cut, Image, Memory, ThreadId, Unreadable};
 
 use super::notes::Note;
 use crate::freeze_types::{Frozen, ThreadStack};
 use crate::hook::Recorder;
-use crate::os;
+use crate::os::{self, Read};
 
 /// A readable part of the address space.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +36,8 @@ pub(super) struct OwnMemory {
     /// The mapping that was read last: blocks come in address order.
     last: Cell<usize>,
     pid: u32,
+    /// Opened when the kernel first refuses the call.
+    file: OnceCell<Option<File>>,
 }
 
 impl OwnMemory {
@@ -47,6 +52,7 @@ impl OwnMemory {
             mappings,
             last: Cell::new(0),
             pid: os::process_id(),
+            file: OnceCell::new(),
         }
     }
 
@@ -104,10 +110,14 @@ impl Memory for OwnMemory {
             unsafe { os::copy_out(at.0, into) };
             return Ok(());
         }
-        if os::read_process(self.pid, at.0, into) {
-            Ok(())
-        } else {
-            Err(Unreadable)
+        match os::read_process(self.pid, at.0, into) {
+            Read::Done => Ok(()),
+            Read::Absent => Err(Unreadable),
+            Read::Refused => {
+                let file = self.file.get_or_init(|| File::open("/proc/self/mem").ok());
+                let file = file.as_ref().ok_or(Unreadable)?;
+                file.read_exact_at(into, at.0).map_err(|_| Unreadable)
+            }
         }
     }
 }

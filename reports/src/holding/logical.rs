@@ -3,13 +3,13 @@
 //! Rows are triples of a type, the fields that hold it and the site that
 //! allocated it. A row is listed if it has more bytes in the last snapshot than
 //! in the first; rows that grew at every step come first. The *accumulation
-//! point* is the block without which all blocks of a row would be free: their
-//! nearest common dominator. (MAT looks for it by descending the dominator tree
-//! while one child retains most; here it is known what piled up.)
+//! point* is the block or root nearest to them without which they would be free
+//! ([`accumulation`]).
 
 use super::Holding;
+use super::accumulation::accumulation;
 use crate::diff::{DiffRow, Point, diff};
-use crate::graph::{Dominator, Dominators, Follow, NodeId, Retained};
+use crate::graph::{Dominators, Follow, Retained};
 use crate::partition::{By, Heap, by};
 use crate::render::number::{bytes, counted};
 use endler_snapshot::{Bytes, Nanos};
@@ -30,7 +30,7 @@ pub struct LogicalLeak {
     pub steadily: bool,
     /// The age of the oldest block in the last snapshot.
     pub oldest: Nanos,
-    /// What holds all of them; none where no one block or root does.
+    /// What holds them, or nearly all; none where no one block or root does.
     pub point: Option<AccumulationPoint>,
 }
 
@@ -44,6 +44,8 @@ pub struct AccumulationPoint {
     /// What it retains in the last snapshot; for a root, what all that it alone
     /// keeps comes to.
     pub retained: Bytes,
+    /// How many of the row's blocks go with it.
+    pub count: u64,
 }
 
 /// What piled up between the first and the last of some snapshots, at most `top`
@@ -75,13 +77,16 @@ pub fn logical_leaks(heaps: &[Heap<'_>], top: usize) -> Option<Vec<LogicalLeak>>
         let name = |classes: &dyn crate::partition::Classes, block: usize| {
             classes.name(classes.of_block(block)).into_owned()
         };
-        let point = common_dominator(&dominators, set.iter()).map(|node| {
+        let sizes = set.iter().map(|block| (block, last.size(block).0));
+        let point = accumulation(&dominators, sizes).map(|found| {
+            let node = found.node;
             let block = node.index();
             match holding.graph().root_index(node) {
                 None => AccumulationPoint {
                     name: name(&*types, block),
                     via: name(&*vias, block),
                     retained: retained.bytes(node),
+                    count: found.blocks,
                 },
                 Some(root) => AccumulationPoint {
                     name: last
@@ -92,6 +97,7 @@ pub fn logical_leaks(heaps: &[Heap<'_>], top: usize) -> Option<Vec<LogicalLeak>>
                         .map_or_else(String::new, |root| root.name.clone()),
                     via: String::new(),
                     retained: retained.bytes(node),
+                    count: found.blocks,
                 },
             }
         });
@@ -106,33 +112,6 @@ pub fn logical_leaks(heaps: &[Heap<'_>], top: usize) -> Option<Vec<LogicalLeak>>
         })
     };
     Some(rows.into_iter().filter_map(leak).collect())
-}
-
-/// The node nearest to some blocks that all ways from the roots to them pass.
-/// O(nodes).
-fn common_dominator(
-    dominators: &Dominators,
-    blocks: impl Iterator<Item = usize>,
-) -> Option<NodeId> {
-    let mut below = vec![0u32; dominators.nodes() as usize];
-    let mut all = 0u32;
-    for block in blocks {
-        if dominators.is_reachable(NodeId(block as u32)) {
-            below[block] += 1;
-            all += 1;
-        }
-    }
-    // A dominator comes before what it dominates, so the nearest is met first.
-    for node in dominators.order().rev() {
-        let count = below[node.index()];
-        if count == all && all > 0 {
-            return Some(node);
-        }
-        if let Dominator::Node(above) = dominators.of(node) {
-            below[above.index()] += count;
-        }
-    }
-    None
 }
 
 impl fmt::Display for LogicalLeak {
@@ -159,26 +138,21 @@ impl fmt::Display for LogicalLeak {
             crate::partition::names::age(self.oldest)
         )?;
         match &self.point {
-            Some(AccumulationPoint {
-                name,
-                via,
-                retained,
-            }) if via.is_empty() => {
-                write!(
-                    f,
-                    "; all of them go with `{name}`, which retains {}",
-                    bytes(retained.0)
-                )?;
+            Some(point) => {
+                match point.count >= last.count {
+                    true => f.write_str("; all of them go with ")?,
+                    false => write!(f, "; {} of {} go with ", point.count, last.count)?,
+                }
+                let (name, retained) = (&point.name, bytes(point.retained.0));
+                match point.via.is_empty() {
+                    true => write!(f, "`{name}`, which retains {retained}")?,
+                    false => write!(
+                        f,
+                        "one `{name}`, held by `{}`, which retains {retained}",
+                        point.via
+                    )?,
+                }
             }
-            Some(AccumulationPoint {
-                name,
-                via,
-                retained,
-            }) => write!(
-                f,
-                "; all of them go with one `{name}`, held by `{via}`, which retains {}",
-                bytes(retained.0)
-            )?,
             None => f.write_str("; no one block holds them all")?,
         }
         f.write_str(".")

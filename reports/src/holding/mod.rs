@@ -8,11 +8,14 @@
 //! What *holds* a block ([`Purpose::Retain`]): the fields that own it. A
 //! reference or a raw pointer owns nothing, and a word of memory of unknown layout
 //! may be no pointer: they count only where no owner was found (a leaked box behind
-//! a `&'static`, a container whose layout is not known). A `Weak` never does.
+//! a `&'static`, a container whose layout is not known), or not all of them: an `Arc`
+//! whose count is higher than the fields that own it is held elsewhere too, by a
+//! variable say. A `Weak` never does.
 //!
 //! What can still *reach* a block ([`Purpose::Reach`]): every pointer, as for
 //! LeakSanitizer. Only what none of them reaches is lost.
 
+mod accumulation;
 mod counted;
 mod fold;
 mod leaks;
@@ -66,6 +69,13 @@ fn columns(references: &References, blocks: usize, purpose: Purpose) -> EdgeColu
     for (target, kind) in edges.target.iter().zip(&edges.kind) {
         if let Some(place) = owned.get_mut(target.index()) {
             *place |= *kind == Found::Owned;
+        }
+    }
+    for count in &references.counts {
+        if count.strong > u64::from(count.found)
+            && let Some(place) = owned.get_mut(count.block.index())
+        {
+            *place = false;
         }
     }
     let kind = |found: Found, target: usize| match (found, purpose) {

@@ -193,6 +193,14 @@ impl<'a> Coverage<'a> {
                 share(self.without_stack.size, self.all.size)
             )?;
         }
+        let unread = image.references.as_ref().map_or(0, |r| r.scan.unread);
+        if unread > 0 {
+            writeln!(
+                f,
+                "References are missing: the kernel refused {} of memory, so no leaks can be told.",
+                counted(unread, "reading")
+            )?;
+        }
         if figures.truncated > 0 || figures.stuck > 0 {
             write!(f, "Of {}", counted(image.contexts.len() as u64, "stack"))?;
             if figures.truncated > 0 {
@@ -201,7 +209,7 @@ impl<'a> Coverage<'a> {
             if figures.stuck > 0 {
                 write!(
                     f,
-                    ", {} ended at code without unwind information",
+                    ", {} ended at code without unwind information, or left the stack",
                     thousands(figures.stuck)
                 )?;
             }

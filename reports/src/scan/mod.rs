@@ -110,6 +110,9 @@ pub struct Graph {
     pub fills: Vec<Fill>,
     /// Texts that several blocks hold, by block.
     pub repeats: Vec<Repeat>,
+    /// How often memory of blocks and statics could not be read: what only it holds
+    /// seems to be held by nothing.
+    pub unread: u64,
 }
 
 /// Finds the edges of a resolved image.
@@ -151,8 +154,9 @@ pub fn scan(
     scanner.statics(&statics, &mut roots);
     scanner.thread_locals(&statics, &sources, threads, &mut roots);
     scanner.leaked(resolution, &rows);
-    scanner.typed_roots.sort_unstable();
-    let typed = std::mem::take(&mut scanner.typed_roots);
+    let mut known = std::mem::take(&mut scanner.typed_roots);
+    known.sort_by_key(|typed| (typed.root.address, typed.until));
+    let typed: Vec<(u64, u64)> = known.iter().map(|t| (t.root.address.0, t.until)).collect();
     let mut pieces = segments::statics(image, &sources, &typed);
     pieces.extend(segments::thread_locals(&sources, threads, &typed));
     let stacks = stacks::walk(image, memory, &sources, threads);
@@ -161,7 +165,7 @@ pub fn scan(
     scanner.raw(resolution, &rows, &pieces, &spoken, &mut roots);
     scanner.registers(threads, &mut roots);
     let by_layout = scanner.left_over(resolution, &rows);
-    scanner.orphans(&by_layout, &typed, &mut roots);
+    scanner.orphans(&by_layout, &known, &mut roots);
     let counts = scanner.counts();
     let (fills, repeats) = scanner.fills();
     let Scanner {
@@ -169,6 +173,7 @@ pub fn scan(
         fields,
         edges,
         root_edges,
+        unread,
         ..
     } = scanner;
     Graph {
@@ -181,5 +186,6 @@ pub fn scan(
         counts,
         fills,
         repeats,
+        unread,
     }
 }

@@ -6,11 +6,9 @@
 //! reach, every word of every block and static is looked at for it, as
 //! LeakSanitizer would. What is found is a guess.
 
-use endler_snapshot::Addr;
-
 use super::edges::{GUESS, Kind};
-use super::labels::NONE;
-use super::roots::{Root, RootKind};
+use super::labels::{Label, NONE};
+use super::roots::{Root, TypedRoot};
 use super::run::{Context, Scanner, Source};
 use super::steps::word;
 
@@ -19,11 +17,11 @@ const CHUNK: u64 = 64 << 10;
 
 impl Scanner<'_, '_> {
     /// Looks for pointers to orphans in the blocks that were scanned by their
-    /// layout, and in the statics that were (`typed`: address and end).
+    /// layout, and in the statics that were.
     pub(super) fn orphans(
         &mut self,
         by_layout: &[bool],
-        typed: &[(u64, u64)],
+        typed: &[TypedRoot],
         roots: &mut Vec<Root>,
     ) {
         let mut orphans = vec![true; self.heap.len()];
@@ -48,31 +46,30 @@ impl Scanner<'_, '_> {
             if *is {
                 let at = self.heap.start(block);
                 let end = at.saturating_add(self.heap.size(block));
-                self.orphans_in(at, end, Source::Block(block), &orphans, &range);
+                self.orphans_in((at, end), Source::Block(block), 0, &orphans, &range);
             }
         }
-        for &(at, end) in typed {
-            let of_it = roots.iter().position(|root| root.address.0 == at);
-            let root = of_it.unwrap_or(roots.len());
-            let source = Source::Root(u32::try_from(root).unwrap_or(u32::MAX));
+        for TypedRoot { root, until } in typed {
+            let at = root.address.0;
+            let of_it = roots
+                .iter()
+                .position(|r| r.address.0 == at && r.name == root.name);
+            let place = of_it.unwrap_or(roots.len());
+            let source = Source::Root(u32::try_from(place).unwrap_or(u32::MAX));
+            let label = self.book.labels.id(&root.name);
             let found = self.root_edges.len();
-            self.orphans_in(at, end, source, &orphans, &range);
+            self.orphans_in((at, *until), source, label, &orphans, &range);
             if of_it.is_none() && self.root_edges.len() > found {
-                roots.push(Root {
-                    name: "static".to_owned(),
-                    kind: RootKind::Static,
-                    thread: None,
-                    address: Addr(at),
-                });
+                roots.push(root.clone());
             }
         }
     }
 
     fn orphans_in(
         &mut self,
-        at: u64,
-        end: u64,
+        (at, end): (u64, u64),
         source: Source,
+        label: Label,
         orphans: &[bool],
         range: &std::ops::Range<u64>,
     ) {
@@ -97,7 +94,7 @@ impl Scanner<'_, '_> {
                     let block = scanner.heap.find(address);
                     let orphan = block.filter(|b| orphans.get(*b as usize) == Some(&true));
                     if let Some(block) = orphan.filter(|b| source != Source::Block(*b)) {
-                        scanner.edge(&context, block, 0, Kind::Word, GUESS);
+                        scanner.edge(&context, block, label, Kind::Word, GUESS);
                     }
                 }
             });

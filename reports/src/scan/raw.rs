@@ -225,9 +225,7 @@ impl Scanner<'_, '_> {
         let mut pending: Option<u64> = None;
         while at < piece.until {
             let len = CHUNK.min(piece.until - at);
-            let mut readable = false;
-            self.with_bytes(at, len, |scanner, bytes| {
-                readable = true;
+            let readable = self.with_bytes(at, len, |scanner, bytes| {
                 let mut offset = 0;
                 while let Some(behind) = word(bytes, offset) {
                     if let Some(here) = pending.replace(behind) {
@@ -237,6 +235,8 @@ impl Scanner<'_, '_> {
                     offset += 8;
                 }
             });
+            // A stack's innermost pages need not be there.
+            self.unread += u64::from(!readable && piece.kind == RootKind::Static);
             if !readable {
                 break;
             }

@@ -31,6 +31,8 @@ fn references(image: &Image, graph: Graph) -> References {
             by_layout,
             by_word: u64::from(blocks).saturating_sub(by_layout),
             roots: graph.roots.len() as u64,
+            unread: graph.unread,
+            cut_short: graph.unread > 0,
             edges: (graph.edges.len() + graph.root_edges.len()) as u64,
             ..Scan::default()
         },
@@ -57,13 +59,35 @@ fn references(image: &Image, graph: Graph) -> References {
             thread: root.thread,
         })
         .collect();
-    append(&mut references, &graph.edges, 0);
-    append(&mut references, &graph.root_edges, blocks);
+    let mut guessed = Guessed::default();
+    append(&mut references, &graph.edges, 0, &mut guessed);
+    append(&mut references, &graph.root_edges, blocks, &mut guessed);
     references
 }
 
+/// Behind the name of a field or static that may point to a block, where nothing
+/// proves it. What a stack holds is never proven, so there nothing is added.
+const GUESSED: &str = " (guess)";
+
+/// The labels of guesses, by those without the mark.
+#[derive(Default)]
+struct Guessed(BTreeMap<u32, u32>);
+
+impl Guessed {
+    fn label(&mut self, label: u32, labels: &mut Vec<String>) -> u32 {
+        *self.0.entry(label).or_insert_with(|| {
+            let text = labels.get(label as usize).map_or("", String::as_str);
+            if text.is_empty() || text == "stack" || text.starts_with("stack ") {
+                return label;
+            }
+            labels.push(format!("{text}{GUESSED}"));
+            u32::try_from(labels.len() - 1).unwrap_or(label)
+        })
+    }
+}
+
 /// Appends edges by source; those of one source stay in their order.
-fn append(references: &mut References, from: &Edges, shift: u32) {
+fn append(references: &mut References, from: &Edges, shift: u32, guessed: &mut Guessed) {
     let mut order: Vec<u32> = (0u32..).take(from.len()).collect();
     let source = |edge: &u32| from.source.get(*edge as usize).copied().unwrap_or(0);
     order.sort_by_key(source);
@@ -84,7 +108,10 @@ fn append(references: &mut References, from: &Edges, shift: u32) {
             .source
             .push(NodeId(source(&edge).saturating_add(shift)));
         edges.target.push(BlockId(target));
-        edges.label.push(LabelId(label));
+        edges.label.push(LabelId(match kind {
+            EdgeKind::Conservative => guessed.label(label, &mut references.labels),
+            _ => label,
+        }));
         edges.kind.push(kind);
     }
 }

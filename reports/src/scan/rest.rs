@@ -155,9 +155,10 @@ impl Scanner<'_, '_> {
         let skew = start.wrapping_neg() % 8;
         while from < size {
             let len = CHUNK.min(size - from);
-            self.with_bytes(start.wrapping_add(from), len, |scanner, bytes| {
+            let is_read = self.with_bytes(start.wrapping_add(from), len, |scanner, bytes| {
                 scanner.words(bytes, skew, len, 0, &context);
             });
+            self.unread += u64::from(!is_read);
             from += len;
         }
     }

@@ -38,6 +38,12 @@ pub struct Root {
     pub address: Addr,
 }
 
+/// A static or thread-local that has a layout.
+pub(super) struct TypedRoot {
+    pub(super) root: Root,
+    pub(super) until: u64,
+}
+
 impl Scanner<'_, '_> {
     /// Scans every static by its type.
     pub(super) fn statics(&mut self, statics: &[Static], roots: &mut Vec<Root>) {
@@ -115,12 +121,20 @@ impl Scanner<'_, '_> {
         thread: Option<ThreadId>,
         roots: &mut Vec<Root>,
     ) {
-        if let Some(size) = self.book.layouts.size(one.of) {
-            let end = address.0.saturating_add(size);
-            self.typed_roots.push((address.0, end));
-        }
         let name = format!("{word} {}", one.path);
-        let spot = Spot::new(Via::Always(name.clone()));
+        let root = Root {
+            name: name.clone(),
+            kind,
+            thread,
+            address,
+        };
+        if let Some(size) = self.book.layouts.size(one.of) {
+            self.typed_roots.push(TypedRoot {
+                root: root.clone(),
+                until: address.0.saturating_add(size),
+            });
+        }
+        let spot = Spot::new(Via::Always(name));
         let program = self.book.program(one.of, &spot, Split::All);
         if program.is_empty() || program.size > MAX_STATIC {
             return;
@@ -133,12 +147,7 @@ impl Scanner<'_, '_> {
             again: false,
             local: false,
         };
-        roots.push(Root {
-            name,
-            kind,
-            thread,
-            address,
-        });
+        roots.push(root);
         self.with_bytes(address.0, program.size, |scanner, bytes| {
             scanner.steps(&program.ops, bytes, 0, &context);
         });

@@ -24,12 +24,16 @@ use super::fills::Fills;
 use super::heap::Heap;
 use super::labels::{FastMap, Label, NONE};
 use super::program::{Form, FormIx, Inside, Named};
+use super::roots::TypedRoot;
 use super::vtables::Vtables;
 
 /// How many pointers into memory of other allocators are followed in a row.
 const DEEPEST: u8 = 8;
-/// The most via names that one block hands on to what it contains.
-const MAX_NAMES: usize = 16;
+/// The most via names that one block hands on to what it contains: behind them stands
+/// [`MORE`].
+const MAX_NAMES: usize = 64;
+/// The name of all further ways in which a block is held.
+const MORE: &str = "(more ways)";
 
 /// A block that waits to be scanned.
 #[derive(Clone, Copy, Debug)]
@@ -94,8 +98,10 @@ pub(super) struct Scanner<'s, 'a> {
     /// are there.
     pub(super) lent: BTreeMap<u32, Vec<(Label, u64)>>,
     /// Statics and thread-locals whose type is known, by address: from, until.
-    pub(super) typed_roots: Vec<(u64, u64)>,
+    pub(super) typed_roots: Vec<TypedRoot>,
     pub(super) buffer: Vec<u8>,
+    /// How often memory could not be read that is there: of blocks and statics.
+    pub(super) unread: u64,
     pub(super) full: Fills,
     pub(super) counted: Counted,
     /// How far the present step is inside memory of other allocators.
@@ -128,6 +134,7 @@ impl<'s, 'a> Scanner<'s, 'a> {
             lent: BTreeMap::new(),
             typed_roots: Vec::new(),
             buffer: Vec::new(),
+            unread: 0,
             full: Fills::default(),
             counted: Counted::default(),
             beyond: 0,
@@ -214,8 +221,12 @@ impl<'s, 'a> Scanner<'s, 'a> {
             && self.first.get(block as usize) == Some(&NONE)
         {
             let lent = self.lent.entry(block).or_default();
-            if lent.len() < MAX_NAMES && !lent.contains(&(label, count)) {
-                lent.push((label, count));
+            if !lent.contains(&(label, count)) {
+                match lent.len() {
+                    0..MAX_NAMES => lent.push((label, count)),
+                    MAX_NAMES => lent.push((self.book.labels.id(MORE), count)),
+                    _ => {}
+                }
             }
         }
     }
@@ -227,9 +238,13 @@ impl<'s, 'a> Scanner<'s, 'a> {
         };
         let (after, always) = uses(form);
         let undone = self.done.get(item.block as usize) == Some(&false);
-        let fresh = after && item.label != NONE && self.is_new_name(item.block, item.label);
-        if (always && undone) || fresh {
-            self.waiting.push(item);
+        let fresh = match after && item.label != NONE {
+            true => self.new_name(item.block, item.label),
+            false => None,
+        };
+        if (always && undone) || fresh.is_some() {
+            let label = fresh.unwrap_or(item.label);
+            self.waiting.push(Item { label, ..item });
         } else if undone && !always {
             // There is nothing in it that has a name of its own.
             if let Some(done) = self.done.get_mut(item.block as usize) {
@@ -238,24 +253,27 @@ impl<'s, 'a> Scanner<'s, 'a> {
         }
     }
 
-    /// Notes that a block hands on a name; whether it did not before.
-    fn is_new_name(&mut self, block: u32, label: Label) -> bool {
-        let Some(first) = self.first.get_mut(block as usize) else {
-            return false;
-        };
+    /// Notes that a block hands on a name, or [`MORE`] in its place; none if it did
+    /// before.
+    fn new_name(&mut self, block: u32, label: Label) -> Option<Label> {
+        let first = self.first.get_mut(block as usize)?;
         if *first == NONE {
             *first = label;
-            return true;
+            return Some(label);
         }
         if *first == label {
-            return false;
+            return None;
         }
         let more = self.more.entry(block).or_default();
-        if more.contains(&label) || more.len() + 1 >= MAX_NAMES {
-            return false;
+        if more.contains(&label) || more.len() >= MAX_NAMES {
+            return None;
         }
+        let label = match more.len() + 1 {
+            MAX_NAMES => self.book.labels.id(MORE),
+            _ => label,
+        };
         more.push(label);
-        true
+        Some(label)
     }
 
     /// Scans all that wait, and what comes to wait meanwhile.
@@ -372,31 +390,35 @@ impl<'s, 'a> Scanner<'s, 'a> {
             return;
         }
         let start = self.heap.start(item.block).wrapping_add(at);
-        self.with_bytes(start, program.size, |scanner, bytes| {
+        let is_read = self.with_bytes(start, program.size, |scanner, bytes| {
             scanner.steps(&program.ops, bytes, 0, context);
         });
+        self.unread += u64::from(!is_read);
     }
 
-    /// Reads memory into the one buffer and hands it over.
+    /// Reads memory into the one buffer and hands it over; whether it could be read.
     pub(super) fn with_bytes(
         &mut self,
         at: u64,
         len: u64,
         then: impl FnOnce(&mut Scanner<'s, 'a>, &[u8]),
-    ) {
+    ) -> bool {
         let Ok(len) = usize::try_from(len) else {
-            return;
+            return false;
         };
         let mut buffer = std::mem::take(&mut self.buffer);
         if buffer.len() < len {
             buffer.resize(len, 0);
         }
-        if let Some(bytes) = buffer.get_mut(..len)
-            && self.memory.read(Addr(at), bytes).is_ok()
-        {
-            then(self, bytes);
+        let mut is_read = false;
+        if let Some(bytes) = buffer.get_mut(..len) {
+            is_read = self.memory.read(Addr(at), bytes).is_ok();
+            if is_read {
+                then(self, bytes);
+            }
         }
         self.buffer = buffer;
+        is_read
     }
 }
 

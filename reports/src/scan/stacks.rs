@@ -89,7 +89,11 @@ pub(super) fn pieces(stacks: &Stacks, threads: &[ThreadSpan]) -> Vec<Piece> {
                 None => "stack".to_owned(),
             };
         }
-        add(from, span.stack_end.0, &name);
+        // Where the last frame ends is known by its base alone. What lies behind it
+        // is that of functions that the walk did not reach.
+        let end = frames.last().and_then(|f| f.cfa).unwrap_or(from);
+        add(from, end.min(span.stack_end.0), &name);
+        add(end.max(from), span.stack_end.0, "stack");
     }
     pieces
 }

@@ -4,8 +4,8 @@
 //! runs, but no other register. The unwind rules of `.eh_frame` lead on from
 //! there. A frame whose rule needs the frame pointer, which is not known, ends the
 //! chain; the walk then looks above it for a return address that follows a call
-//! of this very function, with a frame pointer saved below it, and goes on from
-//! there. Where there is none, or where not even the instruction is known, the
+//! of this very function, and goes on from there if a frame pointer is saved below
+//! it, or if the rules lead from there to the thread's first frame. Where there is none, or where not even the instruction is known, the
 //! rest of the stack has no names: a return address that merely lies there may be
 //! left over from a call that is long over, and would name the wrong function.
 //!
@@ -174,13 +174,17 @@ impl<'a> Unwinder<'a> {
             // Anything else may be left over from a call that is long over.
             let fits =
                 matches!((call, callee), (Some(Some(target)), Some(callee)) if target == callee);
-            if !fits || !self.saves_a_frame(at, span.stack_end.0) {
+            if !fits {
                 at += 8;
                 continue;
             }
-            // The callee saved the frame pointer of its caller there.
+            // The callee saved its caller's register there, whatever that keeps in it.
             let rbp = self.word(at.wrapping_sub(8));
             let chain = self.chain(Frame::new(at, address), rbp, span.stack_end.0);
+            if !chain.ended && !self.saves_a_frame(at, span.stack_end.0) {
+                at += 8;
+                continue;
+            }
             at = chain.frames.last().map_or(at, |f| f.slot) + 8;
             callee = chain.function;
             frames.extend(chain.frames);

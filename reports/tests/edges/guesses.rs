@@ -175,7 +175,9 @@ pub(crate) fn check() {
     // are not.
     let fields = from(row(&image, at(case)));
     for (target, label, kind) in &fields {
-        let is_guess = label.contains("Either.") || label.ends_with("slots[*]");
+        let is_guess = label.contains("Either.") || label.contains(".slots[*]");
+        // And say so.
+        assert_eq!(label.ends_with(" (guess)"), is_guess, "{label}");
         let expect = match is_guess {
             true => EdgeKind::Conservative,
             false => EdgeKind::Owned,
@@ -189,7 +191,7 @@ pub(crate) fn check() {
         let named = fields.iter().find(|edge| edge.0 == target);
         assert_eq!(
             named.map(|edge| edge.1),
-            Some("edges::guesses::Either.page")
+            Some("edges::guesses::Either.page (guess)")
         );
     }
 

@@ -202,6 +202,12 @@ pub(crate) fn lost(args: &Leaks, out: &mut dyn Write) -> Result<(), Failure> {
     }
     let heaps: Vec<Heap<'_>> = images.iter().map(Heap::new).collect();
     let none = || Failure::Usage(format!("this {NO_REFERENCES}"));
+    let scans = images.iter().filter_map(|i| i.references.as_ref());
+    if scans.map(|r| r.scan.unread).any(|unread| unread > 0) {
+        let message = "memory could not be read when the snapshot was taken (a seccomp filter that \
+                       forbids process_vm_readv?), so what nothing refers to is not known";
+        return Err(Failure::Usage(message.into()));
+    }
     let table = leaks(&heaps).ok_or_else(none)?;
     let top = args.top.unwrap_or(10);
     let logical = match heaps.len() {
@@ -307,6 +313,7 @@ fn lost_json(
             out.object("accumulation_point", |out| {
                 out.text("name", &point.name)?
                     .text("via", &point.via)?
+                    .field("count", point.count)?
                     .field("retained", point.retained.0)?;
                 Ok(())
             })?;
