@@ -220,6 +220,19 @@ fn the_fault_is_found(spider: &Spider) {
     let verdict = run.output.split("== Verdict\n").nth(1).expect("a verdict");
     assert!(verdict.starts_with("A leak: "), "{verdict}");
 
+    // The crawl prints the same: the page's holder, the request's field, the queue.
+    let printed = run.output.split("\n== Who holds `").nth(1);
+    let printed = printed.and_then(|rest| rest.split("\n== ").next());
+    let printed = printed.expect("who holds what piled up");
+    for field in [
+        "crawl::http::MetaValue::Page.0",
+        "crawl::http::Request.meta",
+        "crawl::frontier::Frontier.later",
+    ] {
+        let row = printed.contains(field);
+        assert!(row, "no row of {field} in\n{}", run.output);
+    }
+
     // The same sentence comes from the files alone.
     let (seed, crawl) = (run.snapshot("seed"), run.snapshot("crawl"));
     let (before, after) = (load(&seed).expect("seed"), load(&crawl).expect("crawl"));
@@ -253,9 +266,15 @@ fn the_fault_of_the_reference_spider() {
     the_fault_is_found(&SPIDERS[2]);
 }
 
+/// One crawl, and all that is to be seen of it: a crawl with its dumps takes long.
 #[test]
-fn without_the_fault_no_page_outlives_its_callback() {
+fn without_the_fault_all_is_crawled_and_no_page_outlives_its_callback() {
     let run = Run::new(&["--fixed"]);
+    no_page_outlives_its_callback(&run);
+    every_page_of_the_site_is_crawled(&run);
+}
+
+fn no_page_outlives_its_callback(run: &Run) {
     assert!(
         run.output.contains("== Verdict\nNo leak: "),
         "{}",
@@ -272,9 +291,7 @@ fn without_the_fault_no_page_outlives_its_callback() {
     }
 }
 
-#[test]
-fn every_page_of_the_site_is_crawled() {
-    let run = Run::new(&["--fixed"]);
+fn every_page_of_the_site_is_crawled(run: &Run) {
     let items = fs::read_to_string(run.directory.path().join("items.jsonl")).expect("the items");
     let mut urls: Vec<String> = items
         .lines()

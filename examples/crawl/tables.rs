@@ -5,7 +5,7 @@ use std::error::Error;
 use std::path::Path;
 
 use endler::reports::diff::{diff, growth};
-use endler::reports::holding::logical_leaks;
+use endler::reports::holding::{Holding, LogicalLeak, logical_leaks};
 use endler::reports::load;
 use endler::reports::partition::{Heap, by};
 use endler::reports::render::number::bytes;
@@ -53,6 +53,12 @@ pub(crate) fn print(seed: &Path, crawl: &Path, drain: &Path) -> Result<(), Box<d
             println!("{}", text(&view::partition(&paths, Columns::Heapy), FEW));
         }
     }
+    if let Some(leak) = logical_leaks(&[before, last], 1)
+        .unwrap_or_default()
+        .first()
+    {
+        holders(last, leak);
+    }
 
     heading("By type, from the end of `seed` (A) to the end of `crawl` (B)");
     let change = diff(&[before, after], &by::TYPE.into());
@@ -88,6 +94,36 @@ pub(crate) fn print(seed: &Path, crawl: &Path, drain: &Path) -> Result<(), Box<d
     Ok(())
 }
 
+/// The fields that hold what piled up, then those that hold these, and so on.
+fn holders(last: Heap<'_>, leak: &LogicalLeak) {
+    let types = last.all().by(&by::TYPE.into());
+    let largest = types.find(&leak.name).and_then(|row| types.row(row));
+    let (Some(largest), Some(holding)) = (largest, Holding::new(last)) else {
+        return;
+    };
+    let vias = largest.by(&by::VIA.into());
+    let Some(mut set) = vias.find(&leak.via).and_then(|row| vias.row(row)) else {
+        return;
+    };
+    heading(&format!(
+        "Who holds `{}` of `{}`, and who holds those: .referrers.byvia",
+        leak.name, leak.via
+    ));
+    for _ in 0..HOLDERS {
+        set = holding.holders(&set);
+        if set.count() == 0 {
+            break;
+        }
+        let vias = set.by(&by::VIA.into());
+        println!(
+            "{}\n",
+            text(&view::partition(&vias, Columns::Heapy), Page::First(2))
+        );
+    }
+}
+
+/// How many steps of holders are printed: a page, its request's map, the queue.
+const HOLDERS: usize = 3;
 /// The rows that tell the story.
 const FEW: Page = Page::First(5);
 

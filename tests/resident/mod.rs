@@ -125,8 +125,13 @@ fn pinner(n: u64) -> Box<Pinner> {
 const EVERY: u64 = 64;
 pub(crate) const PINNERS: u64 = 4000;
 
+/// What holds the blocks that stay.
+pub(crate) struct Keeper {
+    pinners: Vec<Box<Pinner>>,
+}
+
 /// Makes many blocks and drops all but one in [`EVERY`].
-pub(crate) fn plant() -> Vec<Box<Pinner>> {
+pub(crate) fn plant() -> Box<Keeper> {
     let mut pinners = Vec::with_capacity(PINNERS as usize);
     let mut fillers = Vec::with_capacity((PINNERS * EVERY) as usize);
     for n in 0..PINNERS {
@@ -134,7 +139,7 @@ pub(crate) fn plant() -> Vec<Box<Pinner>> {
         pinners.push(pinner(n));
     }
     assert!(fillers.iter().all(|filler| filler.0[7] > 0));
-    pinners
+    Box::new(Keeper { pinners })
 }
 
 /// Pages on which a pinner stands.
@@ -151,7 +156,7 @@ pub(crate) fn pinners_are_named(taken: &Taken) {
     let first = taken.snapshot("before");
     let pinners = plant();
     let second = taken.snapshot("after");
-    let pages = pages_of(&pinners).len() as u64;
+    let pages = pages_of(&pinners.pinners).len() as u64;
     let images = images(&[first, second]);
     let (accounts, verdict) = judged(&images);
     let pins = &accounts[1].pins;
@@ -162,6 +167,10 @@ pub(crate) fn pinners_are_named(taken: &Taken) {
     );
     assert!(row.names[1].contains("resident::pinner at "), "{row:?}");
     assert!(row.names[1].contains("tests/resident/mod.rs:"), "{row:?}");
+    assert!(
+        row.names[2].ends_with("resident::Keeper.pinners[*]"),
+        "{row:?}"
+    );
     println!("{row:?}, {pages} pages by the program's own count");
     // A few stand on a page with a block of the test harness, or at the edge of
     // what is still in use.

@@ -16,6 +16,7 @@
 
 use super::account::{Account, Line};
 use crate::diff::growth;
+use crate::holding::logical_leaks;
 use crate::render::number::{bytes, counted};
 use endler_snapshot::PAGE;
 use std::collections::BTreeMap;
@@ -163,6 +164,10 @@ fn living(verdict: &Verdict, before: &Account<'_>, after: &Account<'_>) -> Strin
     );
     if let Some(growth) = growth(before.heap, after.heap) {
         text.push_str(&format!(" {growth}"));
+    }
+    let most = logical_leaks(&[before.heap, after.heap], 1).unwrap_or_default();
+    if let Some(leak) = most.first() {
+        text.push_str(&format!(" Most of it: {leak}"));
     }
     text
 }

@@ -70,12 +70,16 @@ impl Scanner<'_, '_> {
                 let address = read(*at)?;
                 let block = self.heap.find(address)?;
                 let label = self.name(*named, context)?;
-                let fits = *kind == Kind::Raw || self.has_room(block, address, *to_size);
-                self.edge(context, block, label, *kind, if fits { 0 } else { GUESS });
-                let whole = |heap: &super::heap::Heap<'_>| {
-                    heap.start(block) == address && heap.size(block) == *to_size
+                let is_whole =
+                    self.heap.start(block) == address && self.heap.size(block) == *to_size;
+                // A raw pointer may outlive its block, in whose place another may lie.
+                let fits = match kind {
+                    Kind::Raw if *to_size > 1 => is_whole,
+                    Kind::Raw => true,
+                    _ => self.has_room(block, address, *to_size),
                 };
-                if *lends && whole(&self.heap) {
+                self.edge(context, block, label, *kind, if fits { 0 } else { GUESS });
+                if *lends && is_whole {
                     self.lend(context, block, label, 1);
                 }
             }
