@@ -42,7 +42,8 @@ impl Dumps {
                 )
                 .into());
             }
-            tokio::time::sleep(Duration::from_millis(10)).await;
+            // Longer than the copy takes: the stack of a thread that waits is known.
+            tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }
 
