@@ -1,5 +1,5 @@
 //! What lies outside the heap and holds blocks all the same: the stack of a thread
-//! that never asked for memory, the argument of a system call that a thread waits in,
+//! that never asked for memory, a variable of one that waits in std, the argument of a system call that a thread waits in,
 //! and statics, also where a filter forbids the call by which they are read.
 
 #[path = "../allocator/tests/support/filter.rs"]
@@ -10,8 +10,8 @@ mod process;
 use std::arch::asm;
 use std::ffi::c_void;
 use std::ptr::null_mut;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
+use std::sync::{Condvar, Mutex};
 
 use endler::reports::holding::leaks;
 use endler::reports::load;
@@ -127,6 +127,52 @@ fn threads_that_never_allocate_hold_blocks() {
     assert!(!is_held(&image, holder, asked));
     // SAFETY: two bytes end both threads' waits.
     unsafe { libc::write(ends[1], [0u8; 2].as_ptr().cast(), 2) };
+}
+
+/// Bytes of another block that is looked for.
+const OTHER: usize = 6_666;
+
+/// Holds a block in a variable while it waits in std, whose functions alone have frame
+/// pointers.
+#[inline(never)]
+fn waits(kept: Box<[u8; OTHER]>, gate: &(Mutex<bool>, Condvar), ready: &AtomicBool) -> u8 {
+    let mut open = gate.0.lock().expect("nobody panicked");
+    ready.store(true, Ordering::Release);
+    while !*open {
+        open = gate.1.wait(open).expect("nobody panicked");
+    }
+    kept[0]
+}
+
+#[test]
+fn what_a_variable_holds_is_called_after_it_while_its_function_waits() {
+    static GATE: (Mutex<bool>, Condvar) = (Mutex::new(false), Condvar::new());
+    static READY: AtomicBool = AtomicBool::new(false);
+    let kept = Box::new([4; OTHER]);
+    let address = std::ptr::from_ref(&*kept) as u64;
+    let thread = std::thread::spawn(|| waits(kept, &GATE, &READY));
+    wait_for("the thread waits", || {
+        READY.load(Ordering::Acquire).then_some(())
+    });
+    let folder = Folder::new("waits");
+    let path = folder.path().join("one.endler");
+    let name = "stack held_outside::waits.kept";
+    // A thread that has just run has registers that nobody knows: until it waits.
+    wait_for("the variable's name", || {
+        endler::snapshot_to(&path).expect("a snapshot");
+        let image = load(&path).expect("a whole snapshot");
+        let references = image.references.as_ref().expect("references");
+        let edges = &references.edges;
+        let labels = (0..edges.len())
+            .filter(|&e| image.blocks.addr[edges.target[e].index()].0 == address)
+            .map(|e| references.labels[edges.label[e].index()].clone());
+        let labels: Vec<String> = labels.collect();
+        println!("{labels:?}");
+        labels.iter().any(|l| l == name).then_some(())
+    });
+    *GATE.0.lock().expect("nobody panicked") = true;
+    GATE.1.notify_all();
+    assert_eq!(thread.join().expect("it ends"), 4);
 }
 
 /// Not all zeros, so that it lies in the file and not behind it.

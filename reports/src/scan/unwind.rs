@@ -3,9 +3,11 @@
 //! Of a thread that waits the stack pointer is known for certain, and where it
 //! runs, but no other register. The unwind rules of `.eh_frame` lead on from
 //! there. A frame whose rule needs the frame pointer, which is not known, ends the
-//! chain; the walk then looks above it for a return address that follows a call
-//! of this very function, and goes on from there if a frame pointer is saved below
-//! it, or if the rules lead from there to the thread's first frame. Where there is none, or where not even the instruction is known, the
+//! chain. Such a function says in its first instructions how large its frame is, and
+//! so where it was called from ([`Unwinder::frame_size`]); where it does not, the walk
+//! looks above it for a return address that follows a call of this very function, and
+//! goes on from there if a frame pointer is saved below it, or if the rules lead from
+//! there to the thread's first frame. Where there is none, or where not even the instruction is known, the
 //! rest of the stack has no names: a return address that merely lies there may be
 //! left over from a call that is long over, and would name the wrong function.
 //!
@@ -166,6 +168,15 @@ impl<'a> Unwinder<'a> {
                 return frames;
             }
         }
+        while let Some(next) = self.by_frame_size(callee, frames.last_mut(), span.stack_end.0) {
+            let chain = self.chain(next.0, Some(next.1), span.stack_end.0);
+            at = chain.frames.last().map_or(at, |f| f.slot.wrapping_add(8));
+            callee = chain.function;
+            frames.extend(chain.frames);
+            if chain.ended || frames.len() >= MAX_FRAMES {
+                return frames;
+            }
+        }
         while callee.is_some() && at < span.stack_end.0 && frames.len() < MAX_FRAMES {
             let Some(address) = self.word(at) else {
                 break;
@@ -195,6 +206,60 @@ impl<'a> Unwinder<'a> {
         frames
     }
 
+    /// The frame that called `function`, whose frame is the `last` one, and the frame
+    /// pointer there: by the size of the function's frame.
+    fn by_frame_size(
+        &self,
+        function: Option<u64>,
+        last: Option<&mut Frame>,
+        stack_end: u64,
+    ) -> Option<(Frame, u64)> {
+        let last = last?;
+        let size = self.frame_size(function?)?;
+        let own = last.slot.checked_add(8)?.checked_add(size)?;
+        let slot = own.checked_add(8)?;
+        if slot >= stack_end {
+            return None;
+        }
+        let address = self.word(slot)?;
+        self.call_before(address)?;
+        // Where it saved its caller's frame pointer.
+        let rbp = self.word(own)?;
+        (last.cfa, last.rbp) = (Some(slot + 8), Some(own));
+        Some((Frame::new(slot, address), rbp))
+    }
+
+    /// Bytes between the stack pointer and the frame pointer while a function runs that
+    /// begins as compilers have them: `push rbp; mov rbp, rsp`, pushes, `sub rsp, n`.
+    fn frame_size(&self, function: u64) -> Option<u64> {
+        let mut code = [0; 48];
+        self.memory.read(Addr(function), &mut code).ok()?;
+        let code = code
+            .strip_prefix(&[0xf3, 0x0f, 0x1e, 0xfa])
+            .unwrap_or(&code);
+        let mut rest = code.strip_prefix(&[0x55, 0x48, 0x89, 0xe5])?;
+        let mut size = 0u64;
+        loop {
+            rest = match rest {
+                // push r8 to r15, push rax to rdi
+                [0x41, 0x50..=0x57, rest @ ..] | [0x50..=0x57, rest @ ..] => {
+                    size += 8;
+                    rest
+                }
+                // sub rsp, n
+                [0x48, 0x83, 0xec, n, rest @ ..] if *n < 0x80 => {
+                    size += u64::from(*n);
+                    return (!is_aligned(rest)).then_some(size);
+                }
+                [0x48, 0x81, 0xec, a, b, c, d, rest @ ..] => {
+                    size += u64::from(u32::from_le_bytes([*a, *b, *c, *d]));
+                    return (!is_aligned(rest)).then_some(size);
+                }
+                _ => return (!is_aligned(rest)).then_some(size),
+            };
+        }
+    }
+
     /// Whether the word below a return address can be the caller's frame pointer:
     /// the callee is one whose frame is found by its own, which it saves there.
     fn saves_a_frame(&self, slot: u64, stack_end: u64) -> bool {
@@ -212,6 +277,7 @@ impl<'a> Unwinder<'a> {
         let mut here = first;
         while chain.frames.len() < MAX_FRAMES {
             let sp = here.slot.wrapping_add(8);
+            chain.function = None;
             let Some(rule) = self.rule(here.address.wrapping_sub(1), sp, rbp) else {
                 return chain;
             };
@@ -247,6 +313,11 @@ impl<'a> Unwinder<'a> {
         }
         chain
     }
+}
+
+/// Whether an instruction rounds the stack pointer down: how far cannot be told then.
+fn is_aligned(code: &[u8]) -> bool {
+    matches!(code, [0x48, 0x83 | 0x81, 0xe4, ..])
 }
 
 /// Frames that the rules led through.
