@@ -14,7 +14,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use endler::console::client::Client;
+use endler::console::client::{Client, Want};
 use endler::console::{Options, serve};
 
 #[global_allocator]
@@ -54,7 +54,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     tell("without queries", &alone);
 
     let stop = AtomicBool::new(false);
-    let (mut client, _) = Client::connect(std::process::id())?;
+    let (mut client, _) = Client::connect_with(std::process::id(), &[Want::Values])?;
     let (beside, queries) = std::thread::scope(|scope| -> Result<_, Box<dyn Error>> {
         let queries = scope.spawn(|| {
             let mut queries = 0;

@@ -22,7 +22,12 @@ extern "C" fn before_main() {
     if endler_allocator::mode() == Some(endler_allocator::Mode::Exact)
         && value.split(',').skip(1).any(|word| word == "console")
     {
-        match crate::console::serve(crate::console::Options::new()) {
+        let mut options = crate::console::Options::new();
+        let mut words = value.split(',').skip(1);
+        if let Some(directory) = words.find_map(|word| word.strip_prefix("dir=")) {
+            options = options.dump_into(directory);
+        }
+        match crate::console::serve(options) {
             Ok(console) => console.forever(),
             Err(why) => crate::signal::tell(&format!("endler: ENDLER={value}: {why}")),
         }

@@ -95,6 +95,14 @@ fn telnet(host: &Host) -> Terminal {
     Terminal::new(command.args(["localhost", &host.port.to_string()]))
 }
 
+/// Types a line; what stands there up to the next prompt.
+#[track_caller]
+fn ask(telnet: &mut Terminal, line: &str) -> String {
+    telnet.types(&format!("{line}\r"));
+    // Names of types end so as well, but not at a line's beginning.
+    telnet.until("\n>>> ")
+}
+
 #[test]
 #[ignore = "needs telnet: tests/telnet.sh"]
 fn a_session_as_a_user_has_it() {
@@ -103,25 +111,24 @@ fn a_session_as_a_user_has_it() {
     }
     let host = Host::new("a_session_as_a_user_has_it");
     let mut telnet = telnet(&host);
-    telnet.sees(0, "Password: ");
+    telnet.until("Password: ");
     let password = host.password.clone();
-    telnet.types(&format!("{password}\r"));
-    telnet.sees_prompt(0);
+    ask(&mut telnet, &password);
     assert!(
         !telnet.screen.contains(&password),
         "it is shown: {}",
         telnet.screen
     );
-    let table = telnet.ask("prefs()");
+    let table = ask(&mut telnet, "prefs()");
     assert!(table.contains("Live References\r\n"), "{table:?}");
     let row = table.lines().find(|line| line.contains("Spider"));
     assert!(row.is_some_and(|row| row.contains(" 1 ")), "{table}");
-    let name = telnet.ask("get_oldest('Spider').name");
+    let name = ask(&mut telnet, "get_oldest('Spider').name");
     assert!(name.contains("books"), "{name}");
-    let heap = telnet.ask("hpy.heap()");
+    let heap = ask(&mut telnet, "hpy.heap()");
     assert!(heap.contains("Partition of a set of"), "{heap}");
 
-    assert!(telnet.ask("help").contains("heap"));
+    assert!(ask(&mut telnet, "help").contains("heap"));
     drop(telnet);
     let pid = host.child.id();
     wait_for("the copy's end", || child_of(pid).is_none().then_some(()));
@@ -136,11 +143,10 @@ fn three_wrong_passwords_end_the_connection() {
     let host = Host::new("three_wrong_passwords_end_the_connection");
     let mut telnet = telnet(&host);
     for wrong in ["", &host.password[1..], &"x".repeat(100_000)[..]] {
-        let from = telnet.screen.len();
-        telnet.sees(from.saturating_sub(10), "Password: ");
+        telnet.until("Password: ");
         // A terminal takes no line of more than 4096 bytes.
         telnet.types(&format!("{:.4000}\r", wrong));
-        telnet.sees(from, "Wrong.");
+        telnet.until("Wrong.");
     }
     telnet.ended();
     assert!(!telnet.screen.contains(">>> "), "{}", telnet.screen);
@@ -160,4 +166,154 @@ fn three_wrong_passwords_end_the_connection() {
     let elsewhere = std::net::SocketAddr::from(([127, 0, 0, 2], host.port));
     let refused = TcpStream::connect_timeout(&elsewhere, Duration::from_secs(5));
     assert!(refused.is_err(), "it listens elsewhere too");
+}
+
+const IAC: u8 = 255;
+const DONT: u8 = 254;
+const DO: u8 = 253;
+const WONT: u8 = 252;
+const WILL: u8 = 251;
+const AYT: u8 = 246;
+const IP: u8 = 244;
+const BRK: u8 = 243;
+const DM: u8 = 242;
+const SUPPRESS_GO_AHEAD: u8 = 3;
+const TIMING_MARK: u8 = 6;
+const WINDOW_SIZE: u8 = 31;
+
+/// The bytes of a session, without a client; logged in.
+struct Bytes {
+    stream: TcpStream,
+    said: Vec<u8>,
+}
+
+impl Bytes {
+    fn new(host: &Host) -> Self {
+        let stream = TcpStream::connect(("127.0.0.1", host.port)).expect("connects");
+        let patience = Some(Duration::from_secs(240));
+        stream.set_read_timeout(patience).expect("set");
+        let mut bytes = Bytes {
+            stream,
+            said: Vec::new(),
+        };
+        bytes.until(b"Password: ");
+        bytes.send(format!("{}\r\n", host.password).as_bytes());
+        bytes.until(b">>> ");
+        bytes
+    }
+
+    fn send(&mut self, bytes: &[u8]) {
+        self.stream.write_all(bytes).expect("sent");
+    }
+
+    /// What comes up to this, which is taken out.
+    #[track_caller]
+    fn until(&mut self, mark: &[u8]) -> Vec<u8> {
+        loop {
+            let found = self.said.windows(mark.len()).position(|part| part == mark);
+            if let Some(at) = found {
+                let rest = self.said.split_off(at + mark.len());
+                let mut before = std::mem::replace(&mut self.said, rest);
+                before.truncate(at);
+                return before;
+            }
+            let mut bytes = [0; 4096];
+            let len = self.stream.read(&mut bytes).unwrap_or(0);
+            assert!(
+                len > 0,
+                "no {mark:?}: {}",
+                String::from_utf8_lossy(&self.said)
+            );
+            self.said.extend(&bytes[..len]);
+        }
+    }
+
+    #[track_caller]
+    fn ask(&mut self, line: &str) -> String {
+        self.send(format!("{line}\r\n").as_bytes());
+        String::from_utf8_lossy(&self.until(b">>> ")).into_owned()
+    }
+
+    /// A byte that the kernel marks as urgent.
+    fn send_urgent(&mut self, byte: u8) {
+        let fd = std::os::fd::AsRawFd::as_raw_fd(&self.stream);
+        // SAFETY: reads one byte.
+        let sent = unsafe { libc::send(fd, (&raw const byte).cast(), 1, libc::MSG_OOB) };
+        assert_eq!(sent, 1);
+    }
+}
+
+/// Begins a query whose copy is stopped, so that it goes on as long as nobody ends it,
+/// and interrupts it; whether the answer had come before. Then a line is answered.
+fn is_interrupted(host: &Host, bytes: &mut Bytes, interrupt: &dyn Fn(&mut Bytes)) -> bool {
+    let before = child_of(host.child.id()).unwrap_or(0);
+    bytes.send(b"hpy.heap()\r\n");
+    signal(working_child_of(host.child.id(), before), libc::SIGSTOP);
+    interrupt(bytes);
+    let said = String::from_utf8_lossy(&bytes.until(b">>> ")).into_owned();
+    assert!(
+        said.contains("interrupted") || said.contains("Partition"),
+        "{said}"
+    );
+    if !said.contains("interrupted") {
+        // What came too late interrupts nothing, and asks once more.
+        bytes.until(b">>> ");
+    }
+    assert!(bytes.ask("help").contains("heap"));
+    said.contains("interrupted")
+}
+
+#[test]
+fn a_query_is_interrupted_by_each_of_telnets_ways() {
+    if role().is_some() {
+        return program();
+    }
+    let host = Host::new("a_query_is_interrupted_by_each_of_telnets_ways");
+    let mut bytes = Bytes::new(&host);
+    type Way<'a> = (&'a str, &'a dyn Fn(&mut Bytes));
+    let ways: [Way<'_>; 4] = [
+        ("Ctrl-C as a byte", &|bytes| bytes.send(b"\x03")),
+        ("BRK", &|bytes| bytes.send(&[IAC, BRK])),
+        // As telnet sends it, with the mark by which it knows what came later.
+        ("IP", &|bytes| bytes.send(&[IAC, IP, IAC, DO, TIMING_MARK])),
+        ("IP and Synch", &|bytes| {
+            bytes.send(&[IAC, IP, IAC]);
+            bytes.send_urgent(DM);
+        }),
+    ];
+    for (name, interrupt) in ways {
+        let interrupted = (0..10).any(|_| is_interrupted(&host, &mut bytes, interrupt));
+        assert!(interrupted, "{name}: the answer was always there before");
+    }
+    // The session is whole, and no copy is left of those that were interrupted.
+    assert!(bytes.ask("get_oldest('Spider').name").contains("books"));
+    drop(bytes);
+    wait_for("the copy's end", || {
+        child_of(host.child.id()).is_none().then_some(())
+    });
+}
+
+#[test]
+fn options_are_refused_and_are_you_there_is_answered_during_a_query() {
+    if role().is_some() {
+        return program();
+    }
+    let host = Host::new("options_are_refused_and_are_you_there_is_answered_during_a_query");
+    let mut bytes = Bytes::new(&host);
+    bytes.send(&[IAC, DO, SUPPRESS_GO_AHEAD]);
+    assert_eq!(bytes.until(&[IAC, WONT, SUPPRESS_GO_AHEAD]), b"");
+    bytes.send(&[IAC, WILL, WINDOW_SIZE]);
+    assert_eq!(bytes.until(&[IAC, DONT, WINDOW_SIZE]), b"");
+    // To these there is nothing to say; what comes next is the answer.
+    bytes.send(&[IAC, DONT, SUPPRESS_GO_AHEAD, IAC, WONT, WINDOW_SIZE]);
+    bytes.send(&[IAC, 250, WINDOW_SIZE, 0, 80, 0, 24, IAC, 240]);
+    assert!(bytes.ask("help").starts_with("Ask as in Heapy"));
+    bytes.send(b"hpy.heap()\r\n");
+    let copy = working_child_of(host.child.id(), 0);
+    signal(copy, libc::SIGSTOP);
+    bytes.send(&[IAC, AYT]);
+    bytes.until(b"[endler: yes]\r\n");
+    signal(copy, libc::SIGCONT);
+    bytes.until(b">>> ");
+    assert!(bytes.ask("help").contains("heap"));
 }

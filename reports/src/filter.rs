@@ -6,6 +6,21 @@
 //! age OP 10s                 OP is < <= > >= = !=; s m h d
 //! size OP 1KiB               bytes, or KiB MiB GiB
 //! ```
+//!
+//! Conditions of a console's lines are read in the process that is profiled: nothing
+//! here panics.
+
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::arithmetic_side_effects,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::string_slice,
+        clippy::unwrap_used
+    )
+)]
 
 use crate::partition::{By, Heap, Set, words};
 use std::fmt;
@@ -61,17 +76,18 @@ impl std::str::FromStr for Filter {
 
     fn from_str(text: &str) -> Result<Filter, BadFilter> {
         let at = text.find(['<', '>', '=', '!']);
-        let operator = at.and_then(|at| {
-            OPERATORS
-                .iter()
-                .find(|(sign, _)| text[at..].starts_with(sign))
+        let parts = at.and_then(|at| text.split_at_checked(at));
+        let read = parts.and_then(|(word, rest)| {
+            OPERATORS.iter().find_map(|&(sign, compare)| {
+                let value = rest.strip_prefix(sign)?;
+                Some((word.trim(), compare, value.trim()))
+            })
         });
-        let (Some(at), Some(&(sign, compare))) = (at, operator) else {
+        let Some((word, compare, value)) = read else {
             return Err(BadFilter(format!(
                 "'{text}' compares nothing; write type=GLOB, site=GLOB, age>=10s or size>=1KiB"
             )));
         };
-        let (word, value) = (text[..at].trim(), text[at + sign.len()..].trim());
         match (word, compare) {
             ("age", compare) => amount(value, &AGE_UNITS)
                 .map(|seconds| Filter(Test::Age(compare, seconds)))
@@ -123,7 +139,7 @@ const SIZE_UNITS: [(&str, f64); 5] = [
 
 fn amount(text: &str, units: &[(&str, f64)]) -> Option<f64> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let unit = &text[digits.len()..];
+    let unit = text.get(digits.len()..)?;
     let (_, scale) = units
         .iter()
         .find(|(name, _)| name.eq_ignore_ascii_case(unit))?;
@@ -181,28 +197,29 @@ fn matches(glob: &[char], name: &str) -> bool {
     let name: Vec<char> = name.trim().chars().collect();
     let (mut at, mut from) = (0, 0);
     let mut star: Option<(usize, usize)> = None;
-    while from < name.len() {
+    let next = |at: usize| at.saturating_add(1);
+    while let Some(&letter) = name.get(from) {
         match glob.get(at) {
             Some('*') => {
                 star = Some((at, from));
-                at += 1;
+                at = next(at);
             }
-            Some(&c) if c == '?' || c == name[from] => {
-                at += 1;
-                from += 1;
+            Some(&c) if c == '?' || c == letter => {
+                at = next(at);
+                from = next(from);
             }
             _ => match star {
                 // Let the last star take one character more.
                 Some((back, taken)) => {
-                    star = Some((back, taken + 1));
-                    at = back + 1;
-                    from = taken + 1;
+                    star = Some((back, next(taken)));
+                    at = next(back);
+                    from = next(taken);
                 }
                 None => return false,
             },
         }
     }
-    glob[at..].iter().all(|&c| c == '*')
+    glob.iter().skip(at).all(|&c| c == '*')
 }
 
 #[cfg(test)]

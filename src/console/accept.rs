@@ -240,7 +240,7 @@ impl Doors {
             let _ = client.tell(What::Failure, &text);
             return;
         }
-        let options = self.options;
+        let options = self.options.clone();
         let thread = spawn(move || {
             if let Some(password) = &password
                 && telnet::log_in(&mut client, password).is_err()

@@ -19,11 +19,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use endler_allocator::freeze::work_at_most;
-use endler_reports::console::{Session, parse};
+use endler_reports::console::{Names, Session, parse};
 use endler_reports::values::Contents;
 use endler_snapshot::{Image, format};
 
 use super::frames::{OWN, Request, Saved, Told};
+use super::wants::{Want, Wants};
 
 /// A part of a file.
 #[derive(Clone, Debug)]
@@ -49,6 +50,7 @@ pub(super) struct Answers {
     /// The heaps of before that variables refer to.
     pub(super) heaps: Vec<Part>,
     pub(super) state: Option<Part>,
+    pub(super) wants: Wants,
     pub(super) copy_lives: Duration,
     pub(super) answer_within: Duration,
 }
@@ -64,9 +66,14 @@ impl Answers {
         if let Some(why) = lost {
             self.tell(&Told::Notice(format!("the variables are lost: {why}")))?;
         }
-        session.add_heap(image, Some(contents));
+        // Where they are not wanted no value leaves this process.
+        match self.wants.has(Want::Values) {
+            true => session.add_heap(image, Some(contents)),
+            false => session.add_heap_without_values(image),
+        }
         self.tell(&Told::Ready)?;
         let mut saved = Saved::default();
+        let mut has_named_types = false;
         loop {
             work_at_most(self.copy_lives);
             let request = Request::read(&mut &self.channel).map_err(|e| e.to_string())?;
@@ -79,6 +86,15 @@ impl Answers {
                 Ok(text) => Told::Answer(text),
                 Err(why) => Told::Failed(why.to_string()),
             })?;
+            if self.wants.has(Want::Names) {
+                work_at_most(self.answer_within);
+                let types = match std::mem::replace(&mut has_named_types, true) {
+                    true => Vec::new(),
+                    false => session.type_names(),
+                };
+                let fields = session.field_names();
+                self.tell(&Told::Names(Names { types, fields }))?;
+            }
             work_at_most(self.answer_within);
             self.save(&session, image, &older, &mut saved)?;
             self.tell(&Told::Saved(saved.clone()))?;

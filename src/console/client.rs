@@ -8,7 +8,11 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use endler_reports::console::Names;
+
 use super::directory::candidates;
+pub use super::wants::Want;
+use super::wants::Wants;
 use super::{interrupt, system};
 use crate::Error;
 
@@ -26,6 +30,8 @@ pub enum Said {
     Failure(String),
     /// Something besides.
     Notice(String),
+    /// Names that complete a line.
+    Names(Names),
     /// It waits for a line; with the names of the variables.
     Prompt(Vec<String>),
 }
@@ -37,14 +43,24 @@ pub struct Client {
 }
 
 impl Client {
-    /// Connects to the console of a process, up to its first prompt.
+    /// Connects to the console of a process, up to its first prompt, for answers without
+    /// values of fields.
     ///
     /// # Errors
     /// There is no such process, it has no console, or refuses; the message says what to
     /// do.
-    pub fn connect(pid: u32) -> Result<(Self, Vec<String>), Error> {
+    pub fn connect(pid: u32) -> Result<Self, Error> {
+        Ok(Client::connect_with(pid, &[])?.0)
+    }
+
+    /// The same for more than answers; the names to complete lines with, if they are
+    /// wanted.
+    ///
+    /// # Errors
+    /// As for [`Client::connect`].
+    pub fn connect_with(pid: u32, wants: &[Want]) -> Result<(Self, Names), Error> {
         let stream = find(pid).map_err(Error::Console)?;
-        Client::begin(stream).map_err(|why| {
+        Client::begin(stream, &Wants::these(wants)).map_err(|why| {
             let text = match why.kind() {
                 ErrorKind::WouldBlock => format!("process {pid} does not answer"),
                 ErrorKind::UnexpectedEof => format!("process {pid} has closed the connection"),
@@ -54,21 +70,29 @@ impl Client {
         })
     }
 
-    fn begin(stream: UnixStream) -> io::Result<(Self, Vec<String>)> {
+    fn begin(stream: UnixStream, wants: &Wants) -> io::Result<(Self, Names)> {
         stream.set_read_timeout(Some(GREETING))?;
         let mut client = Client {
             stream: BufReader::new(stream),
         };
-        loop {
-            match client.read()? {
-                Said::Prompt(variables) => {
-                    client.stream.get_ref().set_read_timeout(None)?;
-                    return Ok((client, variables));
+        // Said also where nothing is wanted: else a script's first line could say it.
+        let greeting = wants.line();
+        let mut names = Names::default();
+        for line in [None, Some(&greeting)] {
+            if let Some(line) = line {
+                client.send(line)?;
+            }
+            loop {
+                match client.read()? {
+                    Said::Prompt(_) => break,
+                    Said::Failure(text) => return Err(IoError::other(text)),
+                    Said::Names(given) => names = given,
+                    _ => {}
                 }
-                Said::Failure(text) => return Err(IoError::other(text)),
-                _ => {}
             }
         }
+        client.stream.get_ref().set_read_timeout(None)?;
+        Ok((client, names))
     }
 
     /// What it says next.
@@ -95,6 +119,7 @@ impl Client {
             "=" => Said::Answer(text),
             "!" => Said::Failure(text),
             "*" => Said::Notice(text),
+            "?" => Said::Names(Names::from_text(&text)),
             ">" => Said::Prompt(text.split_ascii_whitespace().map(str::to_owned).collect()),
             _ => return Err(bad()),
         })

@@ -3,8 +3,12 @@
 //! ```text
 //!  to `endler attach`:  KIND LENGTH, a line feed, so many bytes
 //!     =  an answer     !  why there is none     *  a notice     >  the variables: ask
+//!     ?  names that complete a line; only to one that wants them (`wants`)
 //!  to telnet:           text, carriage returns before line feeds, and the prompt `>>> `
 //! ```
+//!
+//! `endler attach` is asked for a line once for each line that it has sent, also for one
+//! that an interrupt has forgotten, so that it knows which answer is whose.
 //!
 //! A peer that reads nothing for [`STUCK`] is given up: nobody but its own thread waits
 //! for it.
@@ -15,8 +19,10 @@ use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
+use endler_reports::console::Names;
+
 use super::lines::{Event, Kind, Lines};
-use super::system::{HANGUP, READ, WRITE, wait};
+use super::system::{HANGUP, READ, WRITE, urgent_in_line, wait};
 
 /// How long a peer may read nothing while there is something to read.
 const STUCK: Duration = Duration::from_secs(20);
@@ -78,7 +84,10 @@ impl Client {
     pub(super) fn new(stream: Stream, stop: RawFd) -> Result<Self, Gone> {
         let (kind, set) = match &stream {
             Stream::Unix(stream) => (Kind::Plain, stream.set_nonblocking(true)),
-            Stream::Tcp(stream) => (Kind::Telnet, stream.set_nonblocking(true)),
+            Stream::Tcp(stream) => {
+                urgent_in_line(stream);
+                (Kind::Telnet, stream.set_nonblocking(true))
+            }
         };
         set.map_err(|_| Gone)?;
         Ok(Client {
@@ -143,8 +152,14 @@ impl Client {
         }
     }
 
-    pub(super) fn take_interrupt(&mut self) -> bool {
+    /// Takes an interrupt, if one waits; how many lines it has forgotten.
+    pub(super) fn take_interrupt(&mut self) -> Option<usize> {
         self.lines.take_interrupt()
+    }
+
+    /// Whether it is `endler attach`.
+    pub(super) fn is_attached(&self) -> bool {
+        matches!(self.stream, Stream::Unix(_))
     }
 
     pub(super) fn tell(&mut self, what: What, text: &str) -> Result<(), Gone> {
@@ -163,6 +178,12 @@ impl Client {
                 self.send(format!("{text}\r\n").as_bytes())
             }
         }
+    }
+
+    /// Gives `endler attach` names to complete lines with.
+    pub(super) fn hint(&mut self, names: &Names) -> Result<(), Gone> {
+        let text = names.to_text();
+        self.send(format!("? {}\n{text}", text.len()).as_bytes())
     }
 
     /// Asks for a line.

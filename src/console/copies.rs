@@ -20,6 +20,7 @@ use endler_allocator::freeze::{Keep, Running};
 use super::answer::{Answers, Part};
 use super::frames::{Frames, NoFrame, OWN, Saved, Told};
 use super::system;
+use super::wants::Wants;
 use crate::console::Options;
 use crate::stay::{Level, Stay};
 use crate::{Error, profiler};
@@ -59,6 +60,7 @@ impl Begun {
     pub(super) fn new(
         kept: &Kept,
         options: &Options,
+        wants: &Wants,
         level: Level,
         number: u32,
     ) -> Result<Self, Error> {
@@ -74,6 +76,7 @@ impl Begun {
             own: Arc::clone(&own),
             heaps: kept.heaps.clone(),
             state: kept.state.clone(),
+            wants: wants.clone(),
             copy_lives: options.copy_lives,
             answer_within: options.answer_within,
         };
@@ -101,6 +104,7 @@ impl Begun {
             frames: Frames::default(),
             own: self.own,
             older: self.older,
+            naming: false,
             saving: false,
         })
     }
@@ -113,6 +117,8 @@ pub(super) struct Copy {
     frames: Frames,
     own: Arc<File>,
     older: Vec<Part>,
+    /// It was asked, and has not yet given the names that are wanted.
+    pub(super) naming: bool,
     /// It was asked, and has not yet said what it saved.
     pub(super) saving: bool,
 }

@@ -5,6 +5,7 @@
 //!  session ─► copy   Q  `line`, then a line for each tracked type and object
 //!  copy ─► session   r  the heap is there                 n  TEXT, to be told first
 //!                    a  TEXT, the answer                  e  TEXT, why there is none
+//!                    w  names that complete a line, where they are wanted
 //!                    s  what was saved, and where in the copy's file
 //! ```
 //!
@@ -14,7 +15,7 @@
 use std::io::{self, Read};
 use std::time::Duration;
 
-use endler_reports::console::{MAX_ANSWER, TrackedObject, TrackedType};
+use endler_reports::console::{MAX_ANSWER, Names, TrackedObject, TrackedType};
 use endler_snapshot::{Addr, Bytes};
 
 /// The most bytes of a payload that a copy sends.
@@ -52,6 +53,7 @@ pub(super) enum Told {
     Notice(String),
     Answer(String),
     Failed(String),
+    Names(Names),
     Saved(Saved),
 }
 
@@ -163,6 +165,7 @@ impl Told {
             Told::Notice(text) => frame(b'n', text.as_bytes()),
             Told::Answer(text) => frame(b'a', text.as_bytes()),
             Told::Failed(text) => frame(b'e', text.as_bytes()),
+            Told::Names(names) => frame(b'w', names.to_text().as_bytes()),
             Told::Saved(saved) => frame(b's', saved.encode().as_bytes()),
         }
     }
@@ -174,6 +177,7 @@ impl Told {
             b'n' => Told::Notice(text()),
             b'a' => Told::Answer(text()),
             b'e' => Told::Failed(text()),
+            b'w' => Told::Names(Names::from_text(&text())),
             b's' => Told::Saved(Saved::decode(&text())?),
             _ => return None,
         })
@@ -265,6 +269,10 @@ mod tests {
             Told::Notice("n".into()),
             Told::Answer("ä\nb".into()),
             Told::Failed(String::new()),
+            Told::Names(Names {
+                types: vec!["app::Pair<u8, u16>".into()],
+                fields: vec![("r.one".into(), vec!["url".into(), "0".into()])],
+            }),
             Told::Saved(saved),
             Told::Saved(Saved::default()),
         ];

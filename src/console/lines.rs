@@ -3,8 +3,11 @@
 //! ```text
 //!  line feed                   ends a line; a carriage return or a null before it is dropped
 //!  0x03, telnet's IP and BRK   an interrupt: what came before it is forgotten
+//!  telnet's AYT                answered at once, whatever is under way
 //!  more than LONGEST bytes     the rest up to the line feed is skipped: one event
 //! ```
+//!
+//! So an interrupt is always the first event: nothing is left before it.
 //!
 //! Source: RFC 854 (commands, CR NUL), RFC 855 (options), RFC 860 (the timing mark by
 //! which a client waits after an interrupt).
@@ -24,7 +27,10 @@ pub(super) enum Event {
     Line(String),
     TooLong,
     NotText,
-    Interrupt,
+    /// And so many lines are forgotten.
+    Interrupt {
+        forgotten: usize,
+    },
 }
 
 /// Whether telnet's commands are among the bytes.
@@ -40,10 +46,13 @@ const DO: u8 = 253;
 const WONT: u8 = 252;
 const WILL: u8 = 251;
 const SB: u8 = 250;
+const AYT: u8 = 246;
 const IP: u8 = 244;
 const BRK: u8 = 243;
 const SE: u8 = 240;
 const ECHO: u8 = 1;
+/// To one who asks whether we are there.
+const HERE: &[u8] = b"\r\n[endler: yes]\r\n";
 const ETX: u8 = 3;
 
 /// The client shall not show what is typed: we say that we do.
@@ -103,15 +112,15 @@ impl Lines {
         event
     }
 
-    /// Whether an interrupt waits; it and all before it are forgotten.
-    pub(super) fn take_interrupt(&mut self) -> bool {
-        let Some(last) = self.events.iter().rposition(|e| *e == Event::Interrupt) else {
-            return false;
-        };
-        for _ in 0..=last {
-            self.next();
+    /// Takes an interrupt, if one waits; how many lines it has forgotten.
+    pub(super) fn take_interrupt(&mut self) -> Option<usize> {
+        match self.events.front() {
+            Some(&Event::Interrupt { forgotten }) => {
+                self.next();
+                Some(forgotten)
+            }
+            _ => None,
         }
-        true
     }
 
     /// What the peer's options ask to be sent back.
@@ -140,6 +149,10 @@ impl Lines {
                     self.interrupt();
                     State::Text
                 }
+                (State::Command, AYT) => {
+                    self.send_back(HERE);
+                    State::Text
+                }
                 (State::Command, IAC) => {
                     self.text(IAC);
                     State::Text
@@ -164,18 +177,26 @@ impl Lines {
             WILL => DONT,
             _ => return,
         };
-        // A peer that asks without end is not answered without end.
+        self.send_back(&[IAC, answer, option]);
+    }
+
+    /// A peer that asks without end is not answered without end.
+    fn send_back(&mut self, bytes: &[u8]) {
         if self.replies.len() < 1024 {
-            self.replies.extend([IAC, answer, option]);
+            self.replies.extend(bytes);
         }
     }
 
     fn interrupt(&mut self) {
-        self.events.clear();
+        let lines = self.events.drain(..).map(|event| match event {
+            Event::Interrupt { forgotten } => forgotten,
+            _ => 1,
+        });
+        let forgotten = lines.sum();
         self.ahead = 0;
         self.line.clear();
         self.skipping = false;
-        self.events.push_back(Event::Interrupt);
+        self.events.push_back(Event::Interrupt { forgotten });
     }
 
     fn text(&mut self, byte: u8) {
@@ -235,12 +256,14 @@ mod tests {
         );
         check(Kind::Telnet, b"a\r\0\nb", &[line("a"), line("b")]);
         check(Kind::Plain, b"\xff\xfe\n", &[Event::NotText]);
-        check(Kind::Plain, b"a\nb\x03c\n", &[Event::Interrupt, line("c")]);
+        let interrupt = |forgotten| Event::Interrupt { forgotten };
+        check(Kind::Plain, b"a\nb\x03c\n", &[interrupt(1), line("c")]);
         check(
             Kind::Telnet,
             b"ab\xff\xf4\xff\xfd\x06c\n",
-            &[Event::Interrupt, line("c")],
+            &[interrupt(0), line("c")],
         );
+        check(Kind::Telnet, b"a\xff\xf6b\n", &[line("ab")]);
         check(
             Kind::Telnet,
             b"a\xff\xfa\x18\0x\n\xff\xffy\xff\xf0b\n",
@@ -265,9 +288,10 @@ mod tests {
     fn an_interrupt_forgets_what_was_read_ahead() {
         let mut lines = Lines::new(Kind::Plain);
         lines.push(b"a\nb\n");
-        assert!(!lines.take_interrupt());
-        lines.push(b"c\n\x03d\n");
-        assert!(lines.take_interrupt());
+        assert_eq!(lines.take_interrupt(), None);
+        lines.push(b"c\n\x03x\n\x03d\n");
+        assert_eq!(lines.take_interrupt(), Some(4));
+        assert_eq!(lines.take_interrupt(), None);
         assert_eq!(lines.next(), Some(line("d")));
         assert_eq!((lines.next(), lines.ahead), (None, 0));
         let full = vec![b'\n'; AHEAD];
@@ -286,5 +310,7 @@ mod tests {
             lines.push(&[IAC, DO, 6]);
         }
         assert!(lines.take_replies().len() < 1100);
+        lines.push(&[IAC, AYT]);
+        assert_eq!(lines.take_replies(), HERE);
     }
 }

@@ -18,7 +18,8 @@
 //! process is held for the copy alone and a query cannot harm it: it can be interrupted
 //! (Ctrl-C), has a limit on time and memory, and ends with its connection. A new heap
 //! (`hpy.heap()`) is a new copy; variables and older heaps go along, at most four of
-//! these. Contents of memory are shown to who is connected, and written nowhere.
+//! these. Contents of memory are shown to who is connected: to a person, and where the
+//! answers go to a file only if `endler attach` is told so (`--with-values`).
 //!
 //! Who may connect: the user of the process, and root. By default there is a Unix socket
 //! of mode 0600 in a directory of mode 0700 (`$XDG_RUNTIME_DIR/endler`, else
@@ -47,7 +48,9 @@ mod here {
     mod outside;
     mod session;
     mod system;
+    mod target;
     mod telnet;
+    mod wants;
 
     pub(super) use accept::{Serving, serve};
 }
@@ -60,6 +63,7 @@ pub use here::client;
 mod here;
 
 use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use endler_snapshot::Bytes;
@@ -72,13 +76,15 @@ const COPY_LIVES: Duration = Duration::from_secs(600);
 const ANSWER_WITHIN: Duration = Duration::from_secs(60);
 
 /// What is served, and what a query may cost.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 #[must_use]
 pub struct Options {
     telnet: bool,
     copy_lives: Duration,
     answer_within: Duration,
     memory: Option<Bytes>,
+    dump_into: Option<PathBuf>,
+    dump_anywhere: bool,
 }
 
 impl Default for Options {
@@ -95,6 +101,8 @@ impl Options {
             copy_lives: COPY_LIVES,
             answer_within: ANSWER_WITHIN,
             memory: None,
+            dump_into: None,
+            dump_anywhere: false,
         }
     }
 
@@ -121,6 +129,20 @@ impl Options {
     /// Memory that one copy may take for itself: a quarter of what is left unless given.
     pub fn memory(mut self, bytes: Bytes) -> Self {
         self.memory = Some(bytes);
+        self
+    }
+
+    /// Where `dump('name')` writes. Unless given, where the dumps of a signal or of the
+    /// process's end go; `heap-dumps` if there is no such place.
+    pub fn dump_into(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.dump_into = Some(directory.into());
+        self
+    }
+
+    /// Lets `dump` write to any path that this process may write to. Else it takes a
+    /// name alone, from who types it; `endler dump PID -o FILE` works as well without.
+    pub fn dump_anywhere(mut self) -> Self {
+        self.dump_anywhere = true;
         self
     }
 }

@@ -1,6 +1,6 @@
 //! Tracked objects for a session: looked up in the host, asked for in the copy.
 
-use endler_reports::console::{Outside, Statement, TrackedObject, TrackedType};
+use endler_reports::console::{Names, Outside, Statement, TrackedObject, TrackedType};
 use endler_snapshot::{Addr, Bytes};
 
 use super::frames::Request;
@@ -8,6 +8,16 @@ use crate::trackref;
 
 /// So many objects of one line are looked at.
 const OBJECTS: usize = 100_000;
+
+/// The names of tracked types, which complete lines before there is a heap.
+pub(super) fn names() -> Names {
+    let table = trackref::live_refs();
+    let types = table.rows().iter().map(|row| row.name.clone());
+    Names {
+        types: types.collect(),
+        fields: Vec::new(),
+    }
+}
 
 impl Request {
     /// What a line may ask of the host, as it is now.

@@ -10,18 +10,20 @@
 //! Whatever is waited for, the peer is looked at meanwhile: an interrupt or the end of
 //! the connection ends the copy.
 
-use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use endler_allocator::freeze;
-use endler_reports::console::{HostCall, Needs, Statement, parse};
+use endler_reports::console::{HostCall, Names, Needs, Statement, parse};
 
 use super::connection::{Client, Gone, What};
 use super::copies::{Begun, Copy, Ended, HEAPS, Kept};
 use super::frames::{Request, Told};
 use super::lines::{Event, LONGEST};
+use super::outside;
 use super::system::{READ, WRITE, wait};
+use super::target::{self, Reach, Target};
+use super::wants::{Want, Wants};
 use crate::console::Options;
 use crate::stay::Level;
 use crate::{Error, profiler};
@@ -56,18 +58,30 @@ pub(super) struct Session {
     options: Options,
     copy: Option<Copy>,
     kept: Kept,
+    /// What the peer asks for; none before its first line.
+    wants: Option<Wants>,
+    /// Names that it has not been given yet.
+    names: Option<Names>,
     /// Heaps so far.
     number: u32,
+    /// Lines of `endler attach` that an interrupt has forgotten, and that are not
+    /// answered yet.
+    forgotten: usize,
 }
 
 impl Session {
     pub(super) fn new(client: Client, options: Options) -> Self {
+        // A person sits before telnet.
+        let telnet = || Wants::these(&[Want::Values]);
         Session {
+            wants: (!client.is_attached()).then(telnet),
+            names: None,
             client,
             options,
             copy: None,
             kept: Kept::default(),
             number: 0,
+            forgotten: 0,
         }
     }
 
@@ -79,18 +93,60 @@ impl Session {
     fn answer_lines(&mut self) -> Result<std::convert::Infallible, Gone> {
         loop {
             self.client.prompt(&self.kept.variables)?;
+            self.answer_one()?;
+        }
+    }
+
+    /// Waits for a line, and answers it.
+    fn answer_one(&mut self) -> Result<(), Gone> {
+        loop {
+            if self.forgotten > 0 {
+                self.forgotten -= 1;
+                return self.client.tell(What::Failure, "interrupted");
+            }
             match self.event()? {
-                Event::Line(line) => self.answer(&line)?,
-                Event::Interrupt => {}
+                Event::Line(line) => {
+                    if self.wants.is_some() {
+                        return self.answer(&line);
+                    }
+                    return self.first(&line);
+                }
+                Event::Interrupt { forgotten } => {
+                    self.forget(forgotten);
+                    // `endler attach` has its prompt already.
+                    if !self.client.is_attached() {
+                        return Ok(());
+                    }
+                }
                 Event::TooLong => {
                     let text = format!("a line of more than {LONGEST} bytes is not read");
-                    self.client.tell(What::Failure, &text)?;
+                    return self.client.tell(What::Failure, &text);
                 }
                 Event::NotText => {
                     let text = "the line is not text (UTF-8)";
-                    self.client.tell(What::Failure, text)?;
+                    return self.client.tell(What::Failure, text);
                 }
             }
+        }
+    }
+
+    /// The first line of `endler attach`: what it asks for, or a line as any.
+    fn first(&mut self, line: &str) -> Result<(), Gone> {
+        let said = Wants::of_line(line);
+        let is_said = said.is_some();
+        let wants = self.wants.insert(said.unwrap_or_default());
+        if !is_said {
+            return self.answer(line);
+        }
+        match wants.has(Want::Names) {
+            true => self.client.hint(&outside::names()),
+            false => Ok(()),
+        }
+    }
+
+    fn forget(&mut self, lines: usize) {
+        if self.client.is_attached() {
+            self.forgotten += lines;
         }
     }
 
@@ -160,7 +216,7 @@ impl Session {
         };
         let done = self.settle().and_then(|()| match statement.needs() {
             Needs::Nothing => Ok(Told::Answer(statement.alone().unwrap_or_default())),
-            Needs::Host(call) => self.call(&call).map(Told::Answer),
+            Needs::Host(call) => self.call(&call, &statement),
             Needs::Heap => self.ask(line, &statement),
             Needs::NewHeap if !self.kept.has_room() => Ok(self.too_many()),
             Needs::NewHeap => {
@@ -170,14 +226,17 @@ impl Session {
             }
         });
         let done = match done {
-            Ok(Told::Failed(text)) => Ok(self.client.tell(What::Failure, &text)?),
+            Ok(Told::Failed(text)) => {
+                self.client.tell(What::Failure, &text)?;
+                self.hint()
+            }
             Ok(Told::Answer(text)) => {
                 self.client.tell(What::Answer, &text)?;
                 // The next prompt knows the variable.
-                match statement.assigns() {
+                self.hint().and_then(|()| match statement.assigns() {
                     Some(_) => self.settle(),
                     None => Ok(()),
-                }
+                })
             }
             Ok(_) => Ok(()),
             Err(why) => Err(why),
@@ -210,30 +269,48 @@ impl Session {
     }
 
     /// What the host does itself.
-    fn call(&mut self, call: &HostCall) -> Result<String, Stopped> {
-        match call {
+    fn call(&mut self, call: &HostCall, statement: &Statement) -> Result<Told, Stopped> {
+        let to = match call {
             HostCall::Phase(name) => {
                 endler_allocator::enter_phase(name);
-                Ok(String::new())
+                return Ok(Told::Answer(String::new()));
             }
-            HostCall::Dump(to) if to.ends_with('/') || Path::new(to).is_dir() => {
-                let asked = profiler::begin_dump(to.into()).map_err(Stopped::Failed)?;
+            HostCall::Dump(to) => to.as_deref(),
+        };
+        let may = self.options.dump_anywhere || self.wants_to(Want::Paths);
+        let reach = match may {
+            true => Reach::Paths,
+            false => Reach::Names,
+        };
+        let directory = target::directory(self.options.dump_into.as_deref());
+        let to = match target::target(to, reach, &directory) {
+            Ok(to) => target::prepare(to, &directory).map_err(Stopped::Failed)?,
+            Err(why) => return Ok(Told::Failed(statement.refused(&why).to_string())),
+        };
+        let said = match to {
+            Target::Directory(to) => {
+                let asked = profiler::begin_dump(to).map_err(Stopped::Failed)?;
                 let line = self.wait_for(&asked)?;
-                Ok(line.trim_start_matches("endler: ").to_owned())
+                line.trim_start_matches("endler: ").to_owned()
             }
-            HostCall::Dump(to) => {
-                let asked = profiler::begin_snapshot_to(Path::new(to)).map_err(Stopped::Failed)?;
+            Target::File(to) => {
+                let asked = profiler::begin_snapshot_to(&to).map_err(Stopped::Failed)?;
                 let info = self.wait_for(&asked)?;
-                Ok(format!(
+                format!(
                     "{}: {} objects, {} bytes; process held {:.1} ms, ready after {:.2} s",
                     info.path.display(),
                     info.objects,
                     info.bytes,
                     info.held.as_secs_f64() * 1e3,
                     info.elapsed.as_secs_f64()
-                ))
+                )
             }
-        }
+        };
+        Ok(Told::Answer(said))
+    }
+
+    fn wants_to(&self, want: Want) -> bool {
+        self.wants.as_ref().is_some_and(|wants| wants.has(want))
     }
 
     /// Waits for the profiler's thread, and looks at the peer meanwhile.
@@ -256,10 +333,13 @@ impl Session {
     /// Takes what the peer has sent while something is done for it.
     fn look(&mut self, ready: [i16; 2]) -> Result<(), Stopped> {
         self.client.take(ready)?;
-        if self.client.take_interrupt() {
-            return Err(Stopped::Interrupted);
+        match self.client.take_interrupt() {
+            Some(forgotten) => {
+                self.forget(forgotten);
+                Err(Stopped::Interrupted)
+            }
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// Waits until what the last line left behind is saved.
@@ -269,6 +349,18 @@ impl Session {
             self.hear(until)?;
         }
         Ok(())
+    }
+
+    /// Waits for the names that are wanted, and gives them to the peer.
+    fn hint(&mut self) -> Result<(), Stopped> {
+        let until = Instant::now() + self.options.answer_within;
+        while self.copy.as_ref().is_some_and(|copy| copy.naming) {
+            self.hear(until)?;
+        }
+        match self.names.take() {
+            Some(names) => Ok(self.client.hint(&names)?),
+            None => Ok(()),
+        }
     }
 
     /// Answers from a heap.
@@ -299,8 +391,9 @@ impl Session {
         loop {
             match self.hear(until)? {
                 Some(told @ (Told::Answer(_) | Told::Failed(_))) => {
+                    let naming = self.wants_to(Want::Names);
                     if let Some(copy) = &mut self.copy {
-                        copy.saving = true;
+                        (copy.naming, copy.saving) = (naming, true);
                     }
                     return Ok(told);
                 }
@@ -345,7 +438,8 @@ impl Session {
     fn begin_with(&mut self, level: Level) -> Result<(), Stopped> {
         self.number += 1;
         let began = Instant::now();
-        let begun = Begun::new(&self.kept, &self.options, level, self.number);
+        let wants = self.wants.clone().unwrap_or_default();
+        let begun = Begun::new(&self.kept, &self.options, &wants, level, self.number);
         let begun = begun.map_err(Stopped::Failed)?;
         let running = self.wait_for(&begun.made)?;
         self.copy = Some(begun.with(running).map_err(Stopped::Failed)?);
@@ -368,6 +462,11 @@ impl Session {
             match copy.next() {
                 Ok(Some(Told::Saved(saved))) => {
                     copy.keep(saved, &mut self.kept);
+                    return Ok(None);
+                }
+                Ok(Some(Told::Names(names))) => {
+                    copy.naming = false;
+                    self.names = Some(names);
                     return Ok(None);
                 }
                 Ok(Some(told)) => return Ok(Some(told)),

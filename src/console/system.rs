@@ -53,6 +53,16 @@ pub(super) fn peer(socket: &impl AsFd) -> Result<(u32, u32)> {
     Ok((u32::try_from(who.pid).unwrap_or(0), who.uid))
 }
 
+/// What a peer sends as urgent is read in its place: telnet marks so the last byte of a
+/// command (RFC 854, the Synch). Where the kernel refuses, that byte is missing.
+pub(super) fn urgent_in_line(socket: &impl AsFd) {
+    let yes: libc::c_int = 1;
+    let len = size_of::<libc::c_int>() as libc::socklen_t;
+    let (fd, value) = (socket.as_fd().as_raw_fd(), (&raw const yes).cast());
+    // SAFETY: reads `len` bytes of `yes`.
+    unsafe { libc::setsockopt(fd, libc::SOL_SOCKET, libc::SO_OOBINLINE, value, len) };
+}
+
 /// The user whose rights this process has.
 pub(super) fn user() -> u32 {
     // SAFETY: geteuid has no effect.

@@ -117,7 +117,7 @@ fn line(client: &mut Client, until: Instant) -> Result<String, Gone> {
     loop {
         match client.next()? {
             Some(Event::Line(line)) => return Ok(line),
-            Some(Event::Interrupt) => return Err(Gone),
+            Some(Event::Interrupt { .. }) => return Err(Gone),
             // As wrong as any.
             Some(Event::TooLong | Event::NotText) => return Ok(String::new()),
             None => {}

@@ -50,6 +50,34 @@ fn a_query_is_interrupted_and_the_session_goes_on() {
 }
 
 #[test]
+fn an_interrupt_leaves_one_prompt_for_each_line() {
+    if is_host() {
+        return;
+    }
+    let host = Host::new("ends::an_interrupt_leaves_one_prompt_for_each_line");
+    let mut client = host.client();
+    let mut to = client.stream().try_clone().expect("clones");
+    // Nothing is under way: it came too late.
+    to.write_all(b"\x03\x03").expect("writes");
+    assert!(answer(&mut client, "help").contains("heap"));
+    // Two lines are forgotten, or answered before; the third is answered.
+    to.write_all(b"help\nhelp\n\x03phase('p')\n")
+        .expect("writes");
+    let mut answers = Vec::new();
+    while answers.len() < 3 {
+        match client.read().expect("said") {
+            Said::Prompt(_) => panic!("no answer: {answers:?}"),
+            said => answers.push(said),
+        }
+        assert!(matches!(client.read(), Ok(Said::Prompt(_))));
+    }
+    assert_eq!(answers[2], Said::Answer(String::new()));
+    assert_eq!(answers[0], Said::Failure("interrupted".into()));
+    assert!(answer(&mut client, "help").contains("heap"));
+    host.end();
+}
+
+#[test]
 fn a_connection_that_closes_in_a_query_leaves_no_process() {
     if is_host() {
         return;

@@ -8,7 +8,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use endler::console::client::{Client, Said};
+use endler::console::client::{Client, Said, Want};
 use endler::console::{Options, serve};
 use endler::trackref::Tracked;
 
@@ -60,6 +60,12 @@ pub(crate) fn is_host() -> bool {
     let mut options = Options::new().answer_within(Duration::from_secs(900));
     if let Ok(millis) = std::env::var("COPY_LIVES") {
         options = options.copy_lives(Duration::from_millis(millis.parse().expect("a number")));
+    }
+    if let Some(directory) = std::env::var_os("DUMP_INTO") {
+        options = options.dump_into(directory);
+    }
+    if std::env::var_os("DUMP_ANYWHERE").is_some() {
+        options = options.dump_anywhere();
     }
     let mut console = Some(serve(options).expect("a console"));
     let page = |number| {
@@ -194,7 +200,8 @@ impl Host {
     }
 
     pub(crate) fn client(&self) -> Client {
-        Client::connect(self.pid()).expect("a console").0
+        let client = Client::connect_with(self.pid(), &[Want::Values]);
+        client.expect("a console").0
     }
 
     pub(crate) fn directory(&self) -> PathBuf {

@@ -1,6 +1,6 @@
 //! What is asked and answered.
 
-use endler::console::client::{Client, Said};
+use endler::console::client::{Client, Said, Want};
 
 use crate::host::*;
 use crate::process::*;
@@ -76,20 +76,124 @@ fn what_the_host_does_is_done_there() {
         return;
     }
     let folder = Folder::new("console-dump");
-    let host = Host::new("sessions::what_the_host_does_is_done_there");
+    let dumps = folder.path().join("dumps");
+    let into = [("DUMP_INTO", dumps.to_str().expect("text"))];
+    let host = Host::with("sessions::what_the_host_does_is_done_there", &into);
     let mut client = host.client();
     answer(&mut client, "phase('later')");
-    let to = folder.path().join("here.endler");
-    let said = answer(&mut client, &format!("dump(\"{}\")", to.display()));
+    let said = answer(&mut client, "dump(\"here\")");
     assert!(said.contains("objects") && said.contains("held"), "{said}");
+    let to = folder.path().join("dumps/here.endler");
     let image = endler::reports::load(&to).expect("a whole snapshot");
     assert_eq!(image.process.pid, host.pid());
     assert_eq!(image.phases[image.process.phase.index()].name, "later");
-    let said = answer(&mut client, &format!("dump('{}')", folder.path().display()));
+    let said = answer(&mut client, "dump()");
     assert!(said.contains(".txt"), "{said}");
-    assert_eq!(folder.dumps(".txt").len(), 1);
+    assert_eq!(names(&folder.path().join("dumps")).len(), 3);
+    host.end();
+}
+
+#[test]
+fn a_dump_goes_where_dumps_go_and_nowhere_else() {
+    if is_host() {
+        return;
+    }
+    let folder = Folder::new("console-reach");
+    let dumps = folder.path().join("dumps");
+    let into = [("DUMP_INTO", dumps.to_str().expect("text"))];
+    let test = "sessions::a_dump_goes_where_dumps_go_and_nowhere_else";
+    let host = Host::with(test, &into);
+    let mut client = host.client();
+    let path = folder.path().join("x");
+    let path = path.to_str().expect("text");
+    let why = failure(&mut client, &format!("dump('{path}')"));
+    let mark = format!("\n      {}\n", "^".repeat(path.len()));
+    assert!(why.contains(&mark), "it points at the path: {why}");
+    assert!(why.contains("endler dump PID -o FILE"), "{why}");
+    for name in ["../x", "dumps/x", ".x", "..", ""] {
+        failure(&mut client, &format!("dump('{name}')"));
+    }
+    assert!(!dumps.exists(), "nothing was written");
+    assert_eq!(names(folder.path()), [""; 0]);
+    // `endler dump -o` says what it wants in its first line.
+    let (mut other, _) = Client::connect_with(host.pid(), &[Want::Paths]).expect("a console");
+    answer(&mut other, &format!("dump('{path}')"));
+    assert_eq!(names(folder.path()), ["x"]);
+    // Later it is a line as any.
+    assert!(failure(&mut client, "!with paths").contains('^'));
+    failure(&mut client, &format!("dump('{path}')"));
+    host.end();
+    let anywhere = Host::with(test, &[into[0], ("DUMP_ANYWHERE", "yes")]);
+    let mut client = anywhere.client();
+    answer(&mut client, &format!("dump('{path}2')"));
+    assert_eq!(names(folder.path()), ["x", "x2"]);
     let why = failure(&mut client, "dump('/proc/no/such')");
     assert!(why.contains("/proc/no/such"), "{why}");
+    anywhere.end();
+}
+
+#[test]
+fn without_being_asked_no_value_leaves_the_process() {
+    if is_host() {
+        return;
+    }
+    let host = Host::new("sessions::without_being_asked_no_value_leaves_the_process");
+    let mut client = Client::connect(host.pid()).expect("a console");
+    let line = "(values are not written to a file: --with-values)";
+    let why = failure(&mut client, "get_oldest('Page').url");
+    assert!(why.ends_with(line) && why.contains("^^^"), "{why}");
+    let whole = answer(&mut client, "oldest('Page')");
+    assert!(
+        whole.contains(&format!("\n  {line}\n\nAllocated in\n")),
+        "{whole}"
+    );
+    let all = answer(&mut client, "iter_all('Page')");
+    assert!(all.contains("Page> at ") && all.ends_with(line), "{all}");
+    let all = answer(&mut client, "iter_all('Page')[0:3].bysite");
+    assert!(!all.contains(line), "{all}");
+    for text in [&whole, &all, &why] {
+        assert!(!text.contains("books.test"), "{text}");
+    }
+    // Nobody else is kept from them.
+    let url = answer(&mut host.client(), "get_oldest('Page').url");
+    assert!(url.contains("books.test"), "{url}");
+    host.end();
+}
+
+#[test]
+fn who_wants_names_is_given_those_of_types_and_fields() {
+    if is_host() {
+        return;
+    }
+    let host = Host::new("sessions::who_wants_names_is_given_those_of_types_and_fields");
+    let wants = [Want::Values, Want::Names];
+    let (mut client, first) = Client::connect_with(host.pid(), &wants).expect("a console");
+    // Of tracked objects the host knows without a heap.
+    assert!(
+        first.types.iter().any(|t| t.ends_with("::Spider")),
+        "{first:?}"
+    );
+    let mut given = |line: &str| {
+        let said = client.ask(line).expect("an answer");
+        let mut given = said.into_iter().filter_map(|one| match one {
+            Said::Names(names) => Some(names),
+            _ => None,
+        });
+        let names = given.next();
+        assert_eq!(given.next(), None, "{line}");
+        names
+    };
+    let names = given("x = hpy.heap()").expect("names");
+    let has = |name: &str| names.types.iter().any(|t| t == name);
+    assert!(
+        has("console::host::Page") && has("Box<console::host::Page>"),
+        "{names:?}"
+    );
+    assert!(names.fields.is_empty(), "{names:?}");
+    let names = given("r = get_oldest('Page')").expect("names");
+    let fields = names.fields.iter().find(|(place, _)| place == "r");
+    assert_eq!(fields.expect("of r").1, ["url", "number"]);
+    assert_eq!(given("help"), None);
     host.end();
 }
 
@@ -131,7 +235,7 @@ fn the_environment_alone_gives_a_console() {
     let mut child = start(&mut command);
     let mut out = std::io::BufReader::new(child.stdout.take().expect("piped"));
     line_with(&mut out, "ready");
-    let (mut client, _) = Client::connect(child.id()).expect("a console");
+    let mut client = Client::connect(child.id()).expect("a console");
     assert!(answer(&mut client, "help").contains("heap"));
     drop(child.stdin.take());
     assert!(child.wait().expect("ends").success());

@@ -11,6 +11,19 @@
 //! copies and limits on time are not this module's business, and it knows no
 //! process: what only the host can tell comes through [`Outside`].
 
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::arithmetic_side_effects,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::string_slice,
+        clippy::unwrap_used
+    )
+)]
+
+mod names;
 mod save;
 mod session;
 mod statement;
@@ -20,6 +33,7 @@ use std::time::Duration;
 
 use endler_snapshot::{Addr, Bytes};
 
+pub use self::names::Names;
 pub use self::session::Session;
 pub use self::statement::{Statement, parse};
 pub use self::words::{Completion, complete, help};
@@ -42,8 +56,9 @@ pub enum Needs {
 pub enum HostCall {
     /// Enters a phase of this name.
     Phase(String),
-    /// Writes a snapshot: to this path, or into this directory.
-    Dump(String),
+    /// Writes a snapshot: into a file of this name or path; without one as a signal
+    /// does.
+    Dump(Option<String>),
 }
 
 /// What only the process knows.

@@ -216,10 +216,10 @@ fn bad(why: &str) -> BadSession {
 impl<'a> Reader<'_, 'a> {
     fn number(&mut self) -> Result<u64, BadSession> {
         let mut number = 0u64;
-        for shift in (0..64).step_by(7) {
+        for shift in (0..64u32).step_by(7) {
             let (&byte, rest) = self.rest.split_first().ok_or_else(|| bad("it is cut"))?;
             self.rest = rest;
-            number |= u64::from(byte & 0x7f) << shift;
+            number |= u64::from(byte & 0x7f).checked_shl(shift).unwrap_or(0);
             if byte < 0x80 {
                 return Ok(number);
             }

@@ -4,13 +4,13 @@ use endler_snapshot::Image;
 
 use super::statement::{Statement, What};
 use super::{BadSession, MAX_ANSWER, MAX_HEAPS, MAX_VARIABLES, Needs, Outside, save};
-use crate::query::{Evaluator, Known, Mode, QueryError, Scope, Value};
+use crate::query::{Evaluator, Known, Mode, NoContents, QueryError, Scope, Value};
 use crate::values::Contents;
 
 /// What a connection has so far: heaps, variables, `_`, the reference of `setref`.
 #[derive(Default)]
 pub struct Session<'a> {
-    scope: Scope<'a>,
+    pub(super) scope: Scope<'a>,
 }
 
 impl std::fmt::Debug for Session<'_> {
@@ -34,6 +34,14 @@ impl<'a> Session<'a> {
     pub fn add_heap(&mut self, image: &'a Image, contents: Option<&'a dyn Contents>) {
         self.scope.heaps.push(Known::new(image));
         self.scope.contents = contents;
+        self.scope.no_contents = NoContents::Snapshot;
+    }
+
+    /// Adds the newest heap, whose values are not to be shown: answers say so in their
+    /// place.
+    pub fn add_heap_without_values(&mut self, image: &'a Image) {
+        self.add_heap(image, None);
+        self.scope.no_contents = NoContents::Withheld;
     }
 
     /// Answers a statement: text without a line feed at its end, at most
@@ -157,9 +165,10 @@ fn cut(mut answer: String) -> String {
     }
     let whole = answer.len();
     let note = format!("\n<cut: {whole} bytes in all; ask for less, such as a row or a page>");
-    let end = answer.floor_char_boundary(MAX_ANSWER - note.len());
+    let end = answer.floor_char_boundary(MAX_ANSWER.saturating_sub(note.len()));
     // At the end of a line, if there is one.
-    let end = answer[..end].rfind('\n').unwrap_or(end);
+    let line = answer.get(..end).and_then(|text| text.rfind('\n'));
+    let end = line.unwrap_or(end);
     answer.truncate(end);
     answer.push_str(&note);
     answer

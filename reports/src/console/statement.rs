@@ -1,5 +1,7 @@
 //! A line that was read, and what it takes to answer it.
 
+use std::ops::Range;
+
 use crate::console::{HostCall, MAX_VARIABLES, Needs};
 use crate::query::words::{self, Asks};
 use crate::query::{
@@ -12,6 +14,8 @@ pub struct Statement {
     pub(super) text: String,
     pub(super) what: What,
     needs: Needs,
+    /// Where the argument of a [`HostCall`] stands.
+    argument: Range<usize>,
 }
 
 #[derive(Clone, Debug)]
@@ -35,6 +39,7 @@ pub fn parse(text: &str) -> Result<Statement, QueryError> {
             text: text.to_owned(),
             what,
             needs,
+            argument: 0..0,
         })
     };
     if trimmed.is_empty() || trimmed.starts_with('#') {
@@ -55,16 +60,20 @@ pub fn parse(text: &str) -> Result<Statement, QueryError> {
         let message = format!("{name} is a word of the language; set another name");
         return Err(QueryError::new(text, at.clone(), message));
     }
-    if let Some(call) = host_call(&line, text)? {
-        return made(What::Nothing, Needs::Host(call));
+    if let Some((call, argument)) = host_call(&line, text)? {
+        let statement = made(What::Nothing, Needs::Host(call))?;
+        return Ok(Statement {
+            argument,
+            ..statement
+        });
     }
     check_expr(&line.expr, text)?;
     let needs = needs(&line.expr);
     made(What::Line(line), needs)
 }
 
-/// What a line asks of the host, if it stands alone on it.
-fn host_call(line: &Line, text: &str) -> Result<Option<HostCall>, QueryError> {
+/// What a line asks of the host, if it stands alone on it, and where its argument is.
+fn host_call(line: &Line, text: &str) -> Result<Option<(HostCall, Range<usize>)>, QueryError> {
     let ExprKind::Call(name, arguments) = &line.expr.kind else {
         return Ok(None);
     };
@@ -72,19 +81,23 @@ fn host_call(line: &Line, text: &str) -> Result<Option<HostCall>, QueryError> {
     let (Some(function), None) = (function, &line.sets) else {
         return Ok(None);
     };
-    let wrong = |at: std::ops::Range<usize>| {
+    let wrong = |at: Range<usize>| {
         let message = format!("one text in quotes, such as {}", function.call);
         Err(QueryError::new(text, at, message))
     };
     match &arguments[..] {
         [only] => match (&only.value, &only.keyword) {
-            (Given::Text(given), None) if name == "phase" => {
-                Ok(Some(HostCall::Phase(given.clone())))
+            (Given::Text(given), None) => {
+                let call = match &**name {
+                    "phase" => HostCall::Phase(given.clone()),
+                    _ => HostCall::Dump(Some(given.clone())),
+                };
+                Ok(Some((call, only.at.clone())))
             }
-            (Given::Text(given), None) => Ok(Some(HostCall::Dump(given.clone()))),
             _ => wrong(only.at.clone()),
         },
-        [] => wrong(line.expr.at.end - 1..line.expr.at.end),
+        [] if name == "dump" => Ok(Some((HostCall::Dump(None), line.expr.at.clone()))),
+        [] => wrong(line.expr.at.end.saturating_sub(1)..line.expr.at.end),
         [_, second, ..] => wrong(second.at.clone()),
     }
 }
@@ -127,6 +140,12 @@ impl Statement {
         }
     }
 
+    /// An error that points at what [`HostCall`] was given.
+    #[must_use]
+    pub fn refused(&self, why: &str) -> QueryError {
+        QueryError::new(&self.text, self.argument.clone(), why)
+    }
+
     /// The variable that it sets.
     #[must_use]
     pub fn assigns(&self) -> Option<&str> {
@@ -162,7 +181,7 @@ impl Statement {
 
     pub(super) fn no_variable(&self, name: &str) -> QueryError {
         let from = self.text.rfind(name).unwrap_or(0);
-        let at = from..from + name.len();
+        let at = from..from.saturating_add(name.len());
         QueryError::new(&self.text, at, format!("there is no variable {name}"))
     }
 

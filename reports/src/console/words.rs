@@ -1,8 +1,10 @@
 //! Help, and the words that complete a line.
 
+use super::Names;
 use crate::console::MAX_VARIABLES;
 use crate::partition::by;
 use crate::query::words::{CALLS, FUNCTIONS, STEPS};
+use crate::render::live::short;
 
 /// What `help` prints, without a line feed at its end.
 #[must_use]
@@ -29,7 +31,7 @@ pub fn help() -> String {
 /// Two lines of names.
 fn wrapped(names: &[&str]) -> String {
     let half = names.len().div_ceil(2);
-    let (first, second) = names.split_at(half);
+    let (first, second) = names.split_at_checked(half).unwrap_or((names, &[]));
     format!("{}\n    {}", first.join(" "), second.join(" "))
 }
 
@@ -42,10 +44,10 @@ pub struct Completion {
     pub words: Vec<String>,
 }
 
-/// Completes the last word of a line: words of the language, variables, and inside
-/// quotes the names of types.
+/// Completes the last word of a line: words of the language, variables, fields of
+/// objects, and inside quotes the names of types, with their path or without it.
 #[must_use]
-pub fn complete(line: &str, variables: &[String], types: &[String]) -> Completion {
+pub fn complete(line: &str, variables: &[String], names: &Names) -> Completion {
     let mut open = None;
     for (at, c) in line.char_indices().filter(|(_, c)| matches!(c, '\'' | '"')) {
         open = match open {
@@ -56,18 +58,24 @@ pub fn complete(line: &str, variables: &[String], types: &[String]) -> Completio
     }
     let is_letter = |c: char| c.is_alphanumeric() || c == '_';
     let from = match open {
-        Some((at, _)) => at + 1,
-        None => line.len() - line.len().min(tail(line, is_letter)),
+        Some((at, quote)) => at.saturating_add(quote.len_utf8()),
+        None => line.len().saturating_sub(tail(line, is_letter)),
     };
-    let (before, word) = line.split_at(from);
+    let (before, word) = line.split_at_checked(from).unwrap_or((line, ""));
     let mut words: Vec<String> = if open.is_some() {
-        types.to_vec()
+        let types = names.types.iter();
+        types
+            .flat_map(|name| [name.clone(), short(name, 1)])
+            .collect()
     } else {
         let relations = by::ALL.iter().map(|r| r.name);
         let steps = relations.chain(STEPS);
         let before = before.trim_end();
         if before.ends_with('.') && !before.ends_with("hpy.") && !before.ends_with("hpy().") {
-            steps.chain(CALLS).map(str::to_owned).collect()
+            let fields = fields_before(before, names).map(str::to_owned);
+            fields
+                .chain(steps.chain(CALLS).map(str::to_owned))
+                .collect()
         } else if before.ends_with('.') {
             vec!["heap".into(), "setref".into()]
         } else {
@@ -80,6 +88,22 @@ pub fn complete(line: &str, variables: &[String], types: &[String]) -> Completio
     words.sort();
     words.dedup();
     Completion { from, words }
+}
+
+/// The fields of what stands before a dot at the end of a line.
+fn fields_before<'n>(line: &str, names: &'n Names) -> impl Iterator<Item = &'n str> {
+    let place = line.strip_suffix('.').unwrap_or_default();
+    let is_place = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.' | '[' | ']' | '-');
+    let from = place.len().saturating_sub(tail(place, is_place));
+    let mut plain = String::new();
+    // Each element has what the first has.
+    for c in place.get(from..).unwrap_or_default().chars() {
+        if !(plain.ends_with('[') && (c.is_ascii_digit() || c == '-')) {
+            plain.push(c);
+        }
+    }
+    let found = names.fields.iter().filter(move |(of, _)| *of == plain);
+    found.flat_map(|(_, fields)| fields.iter().map(String::as_str))
 }
 
 /// Bytes of the letters that a text ends in.

@@ -87,7 +87,10 @@ impl fmt::Debug for Relation {
 #[derive(Clone, Debug)]
 pub struct By(Vec<&'static Relation>);
 
-/// The words of a [`By`] that are not relations.
+/// The most relations of one product: what is made of them nests as deep.
+const MOST: usize = 16;
+
+/// The words of a [`By`] that are not relations, or one too many.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnknownRelation {
     /// The word.
@@ -98,6 +101,9 @@ pub struct UnknownRelation {
 
 impl fmt::Display for UnknownRelation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if relation(&self.word).is_some() {
+            return write!(f, "more than {MOST} relations in one product");
+        }
         write!(f, "unknown relation '{}'; there are {}", self.word, words())?;
         write!(f, ", and products such as 'type&age'")
     }
@@ -111,6 +117,13 @@ pub fn words() -> String {
     by::ALL.iter().map(|r| r.word).collect::<Vec<_>>().join(" ")
 }
 
+/// The relation of a word, in any case.
+fn relation(word: &str) -> Option<&'static Relation> {
+    let lower = word.to_ascii_lowercase();
+    let mut all = by::ALL.iter();
+    all.find(|r| r.word == lower || r.name == lower).copied()
+}
+
 impl By {
     /// Reads `type`, `bytype` or `type&age`, in any case.
     pub fn parse(text: &str) -> Result<By, UnknownRelation> {
@@ -118,14 +131,13 @@ impl By {
         let mut offset = 0;
         for part in text.split('&') {
             let word = part.trim();
-            let lower = word.to_ascii_lowercase();
-            let found = by::ALL.iter().find(|r| r.word == lower || r.name == lower);
-            let at = offset + (part.len() - part.trim_start().len());
-            relations.push(*found.ok_or_else(|| UnknownRelation {
+            let found = relation(word).filter(|_| relations.len() < MOST);
+            let before = part.len().saturating_sub(part.trim_start().len());
+            relations.push(found.ok_or_else(|| UnknownRelation {
                 word: word.to_string(),
-                offset: at,
+                offset: before.saturating_add(offset),
             })?);
-            offset += part.len() + 1;
+            offset = offset.saturating_add(part.len()).saturating_add(1);
         }
         Ok(By(relations))
     }

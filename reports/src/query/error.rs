@@ -23,7 +23,7 @@ impl QueryError {
     ) -> Self {
         let column = |at: usize| text.char_indices().take_while(|&(i, _)| i < at).count();
         let from = column(range.start);
-        let to = column(range.end).max(from + 1);
+        let to = column(range.end).max(from.saturating_add(1));
         QueryError {
             text: text.to_string(),
             columns: (from, to),
@@ -42,7 +42,12 @@ impl fmt::Display for QueryError {
             .map(|c| if c.is_control() { ' ' } else { c })
             .collect();
         writeln!(f, "{line}")?;
-        writeln!(f, "{}{}", " ".repeat(from), "^".repeat(to - from))?;
+        writeln!(
+            f,
+            "{}{}",
+            " ".repeat(from),
+            "^".repeat(to.saturating_sub(from))
+        )?;
         write!(f, "{}", self.message)
     }
 }

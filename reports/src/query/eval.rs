@@ -176,7 +176,7 @@ impl<'a, 's> Evaluator<'a, 's> {
                     '&' => &a.set & &b.set,
                     '|' => &a.set | &b.set,
                     '^' => &a.set ^ &b.set,
-                    _ => &a.set - &b.set,
+                    _ => std::ops::Sub::sub(&a.set, &b.set),
                 };
                 Ok(top(set, a.by))
             }

@@ -82,7 +82,7 @@ impl<'a> Evaluator<'a, '_> {
     fn no_function(&self, name: &str, at: &Range<usize>) -> QueryError {
         let names = words::FUNCTIONS.iter().map(|function| function.name);
         let names: Vec<&str> = names.collect();
-        let at = at.start..at.start + name.len();
+        let at = at.start..at.start.saturating_add(name.len());
         if words::is_step(name) {
             return self.wrong(at, format!("'{name}' takes no text; only by and where do"));
         }
@@ -114,7 +114,7 @@ impl<'a> Evaluator<'a, '_> {
     ) -> Result<(&'x str, &'x Range<usize>), QueryError> {
         const MISSING: &str = "the name of a type is missing here, such as 'HtmlResponse'";
         match arguments {
-            [] => Err(self.wrong(call.end - 1..call.end, MISSING)),
+            [] => Err(self.wrong(call.end.saturating_sub(1)..call.end, MISSING)),
             [_, second, ..] => Err(self.wrong(second.at.clone(), "one type is enough")),
             [one] => self.pattern(one, MISSING).map(|text| (text, &one.at)),
         }

@@ -7,7 +7,7 @@ use endler_snapshot::{BlockId, Serial};
 use super::QueryError;
 use super::eval::{Evaluator, Mode};
 use super::parser::{Step, StepKind};
-use super::scope::{Known, Look, Object, Objects, Value, View};
+use super::scope::{Known, Look, NoContents, Object, Objects, Value, View};
 use super::steps::{bounds, position};
 use super::types::{close, means, meant};
 use super::words;
@@ -16,10 +16,12 @@ use crate::render::origin::origin;
 use crate::render::page::{Page, next, range};
 use crate::values::{FieldStep, NoValue};
 
-/// What values of a file say.
-const NO_CONTENTS: &str = "a snapshot holds no contents; ask on the live process";
-
 impl<'a> Evaluator<'a, '_> {
+    /// What is said in the place of a value where there are none.
+    fn no_contents(&self) -> String {
+        self.scope.no_contents.message().to_owned()
+    }
+
     /// All blocks of a type; an error if there are none.
     pub(super) fn of_type(&self, pattern: &str, at: &Range<usize>) -> Result<Set<'a>, QueryError> {
         let heap = self.newest(at)?.heap;
@@ -160,7 +162,7 @@ impl<'a> Evaluator<'a, '_> {
         let why = match self.scope.contents.map(|c| c.has(block, &next.steps)) {
             Some(Ok(())) => return Ok(Value::Object(next)),
             Some(Err(NoValue { message, .. })) => message,
-            None => NO_CONTENTS.to_owned(),
+            None => self.no_contents(),
         };
         self.as_blocks(&object, Some(why), step)
     }
@@ -255,7 +257,7 @@ impl<'a> Evaluator<'a, '_> {
             Some(Ok(())) => return Ok(Value::Objects(next)),
             Some(Err(NoValue { message, .. })) => message,
             None if first.is_none() => "all of them were freed meanwhile".to_owned(),
-            None => NO_CONTENTS.to_owned(),
+            None => self.no_contents(),
         };
         if words::is_step(name) && objects.steps.is_empty() {
             let set = self.blocks_of(objects, &step.at)?;
@@ -279,7 +281,7 @@ impl<'a> Evaluator<'a, '_> {
         let fields = self.scope.contents.map(|c| c.fields(block, &object.steps));
         let wrong = |no: NoValue| self.wrong(at.clone(), no.message);
         if !object.steps.is_empty() {
-            let fields = fields.ok_or_else(|| self.wrong(at.clone(), NO_CONTENTS))?;
+            let fields = fields.ok_or_else(|| self.wrong(at.clone(), self.no_contents()))?;
             return fields.map_err(wrong);
         }
         let heap = known.heap;
@@ -295,7 +297,8 @@ impl<'a> Evaluator<'a, '_> {
         let value = match fields {
             Some(Ok(value)) => value,
             Some(Err(no)) => format!("<{}>", no.message),
-            None => format!("<{NO_CONTENTS}>"),
+            None if self.scope.no_contents == NoContents::Withheld => self.no_contents(),
+            None => format!("<{}>", self.no_contents()),
         };
         for line in value.lines() {
             text.push_str("\n  ");
@@ -338,7 +341,7 @@ impl<'a> Evaluator<'a, '_> {
                 }
             };
             let line = format!("{row:>6} {value}");
-            bytes += line.len();
+            bytes = line.len().saturating_add(bytes);
             lines.push(line);
             // The answer is cut there anyway.
             if bytes > crate::console::MAX_ANSWER {
@@ -348,8 +351,11 @@ impl<'a> Evaluator<'a, '_> {
         if end < len {
             lines.push(format!(
                 "<{} more rows. Type e.g. '_.more' to view.>",
-                len - end
+                len.saturating_sub(end)
             ));
+        }
+        if self.scope.contents.is_none() && self.scope.no_contents == NoContents::Withheld {
+            lines.push(self.no_contents());
         }
         Ok(lines.join("\n"))
     }

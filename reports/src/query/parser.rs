@@ -24,7 +24,7 @@ impl Expr {
     pub(crate) fn words(&self, visit: &mut dyn FnMut(&str, &Range<usize>)) {
         self.each(&mut |expr| {
             if let ExprKind::Word(word) | ExprKind::Call(word, _) = &expr.kind {
-                let at = expr.at.start..expr.at.start + word.len();
+                let at = expr.at.start..expr.at.start.saturating_add(word.len());
                 visit(word, &at);
             }
         });
@@ -140,9 +140,16 @@ pub(crate) fn line(text: &str) -> Result<Line, QueryError> {
     Ok(Line { sets, expr })
 }
 
+/// What stands between quotes.
+fn inside(at: &Range<usize>) -> Range<usize> {
+    at.start.saturating_add(1)..at.end.saturating_sub(1)
+}
+
 struct Parser<'t> {
     text: &'t str,
     tokens: Vec<Token>,
+    /// Where the text ends, which is a token as well.
+    end: Token,
     at: usize,
     operators: usize,
 }
@@ -152,6 +159,10 @@ impl<'t> Parser<'t> {
         Ok(Parser {
             text,
             tokens: tokens(text)?,
+            end: Token {
+                kind: Kind::End,
+                at: text.len()..text.len(),
+            },
             at: 0,
             operators: 0,
         })
@@ -166,8 +177,11 @@ impl<'t> Parser<'t> {
     }
 
     fn token(&self) -> &Token {
-        // The last token is the end, and it is never passed.
-        &self.tokens[self.at.min(self.tokens.len() - 1)]
+        self.tokens.get(self.at).unwrap_or(&self.end)
+    }
+
+    fn pass(&mut self, tokens: usize) {
+        self.at = self.at.saturating_add(tokens);
     }
 
     fn peek(&self) -> &Kind {
@@ -176,7 +190,7 @@ impl<'t> Parser<'t> {
 
     fn next(&mut self) -> Token {
         let token = self.token().clone();
-        self.at += 1;
+        self.pass(1);
         token
     }
 
@@ -187,7 +201,7 @@ impl<'t> Parser<'t> {
     fn sign(&mut self, sign: char) -> bool {
         let found = *self.peek() == Kind::Sign(sign);
         if found {
-            self.at += 1;
+            self.pass(1);
         }
         found
     }
@@ -205,13 +219,13 @@ impl<'t> Parser<'t> {
         let Some(&sign) = PRECEDENCE.get(level) else {
             return self.value(depth);
         };
-        let mut left = self.operators(level + 1, depth)?;
+        let mut left = self.operators(level.saturating_add(1), depth)?;
         while self.sign(sign) {
-            self.operators += 1;
+            self.operators = self.operators.saturating_add(1);
             if self.operators > OPERATORS {
                 return Err(self.wrong(format!("more than {OPERATORS} operators")));
             }
-            let right = self.operators(level + 1, depth)?;
+            let right = self.operators(level.saturating_add(1), depth)?;
             let at = left.at.start..right.at.end;
             left = Expr {
                 kind: ExprKind::Operator(sign, Box::new(left), Box::new(right)),
@@ -230,7 +244,7 @@ impl<'t> Parser<'t> {
             }
             Kind::Sign('(') => {
                 self.next();
-                let inner = self.operators(0, depth - 1)?;
+                let inner = self.operators(0, depth.saturating_sub(1))?;
                 self.expect(')', "to close the bracket")?;
                 inner
             }
@@ -310,10 +324,13 @@ impl<'t> Parser<'t> {
             return Ok((arguments, end));
         }
         loop {
-            let ahead = self.tokens.get(self.at + 1).map(|token| &token.kind);
+            let ahead = self
+                .tokens
+                .get(self.at.saturating_add(1))
+                .map(|token| &token.kind);
             let keyword = match (self.peek().clone(), ahead) {
                 (Kind::Name(name), Some(Kind::Sign('='))) => {
-                    self.at += 2;
+                    self.pass(2);
                     Some(name)
                 }
                 _ => None,
@@ -322,14 +339,14 @@ impl<'t> Parser<'t> {
             let (value, at) = match self.peek().clone() {
                 Kind::Text(text) => {
                     self.next();
-                    (Given::Text(text), at.start + 1..at.end - 1)
+                    (Given::Text(text), inside(&at))
                 }
                 Kind::Type(text) => {
                     self.next();
                     (Given::Text(text), at)
                 }
                 _ => {
-                    let expr = self.operators(0, depth - 1)?;
+                    let expr = self.operators(0, depth.saturating_sub(1))?;
                     let at = expr.at.clone();
                     (Given::Expr(Box::new(expr)), at)
                 }
@@ -365,7 +382,11 @@ impl<'t> Parser<'t> {
         match *self.peek() {
             Kind::Number(number) => {
                 self.next();
-                Ok(Some(if negative { -number } else { number }))
+                Ok(Some(if negative {
+                    number.saturating_neg()
+                } else {
+                    number
+                }))
             }
             _ if negative => Err(self.wrong("a number is missing after the minus")),
             _ => Ok(None),

@@ -109,6 +109,26 @@ impl<'a> Known<'a> {
     }
 }
 
+/// Why a heap has no contents.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum NoContents {
+    /// It is a file.
+    #[default]
+    Snapshot,
+    /// Whoever asks does not want them written where the answers go.
+    Withheld,
+}
+
+impl NoContents {
+    /// What is said in the place of a value.
+    pub(crate) fn message(self) -> &'static str {
+        match self {
+            NoContents::Snapshot => "a snapshot holds no contents; ask on the live process",
+            NoContents::Withheld => "(values are not written to a file: --with-values)",
+        }
+    }
+}
+
 /// Everything that a session knows.
 #[derive(Default)]
 pub(crate) struct Scope<'a> {
@@ -116,6 +136,8 @@ pub(crate) struct Scope<'a> {
     pub(crate) heaps: Vec<Known<'a>>,
     /// The newest heap's.
     pub(crate) contents: Option<&'a dyn Contents>,
+    /// Why there are none.
+    pub(crate) no_contents: NoContents,
     pub(crate) variables: BTreeMap<String, Value<'a>>,
     /// `_`: what was shown last.
     pub(crate) last: Option<Value<'a>>,

@@ -53,8 +53,8 @@ impl<'a> Evaluator<'a, '_> {
                 "by" => {
                     let (text, at) = self.one_text(arguments, &step.at)?;
                     let by = By::parse(text).map_err(|e| {
-                        let from = at.start + e.offset;
-                        self.wrong(from..from + e.word.len(), e.to_string())
+                        let from = at.start.saturating_add(e.offset);
+                        self.wrong(from..from.saturating_add(e.word.len()), e.to_string())
                     })?;
                     let by = self.by(&set, by, at)?;
                     top(set, by)
@@ -107,7 +107,7 @@ impl<'a> Evaluator<'a, '_> {
             ] => Ok((text, at)),
             [only] => Err(self.wrong(only.at.clone(), MISSING)),
             [_, second, ..] => Err(self.wrong(second.at.clone(), "one text is enough")),
-            [] => Err(self.wrong(call.end - 1..call.end, MISSING)),
+            [] => Err(self.wrong(call.end.saturating_sub(1)..call.end, MISSING)),
         }
     }
 

@@ -108,15 +108,20 @@ fn distance(a: &[char], b: &[char], most: usize) -> usize {
     if part.len() > 2 && long.windows(part.len()).any(|w| w == part) {
         return usize::from(a != b);
     }
-    if long.len() - part.len() > most {
+    if long.len().saturating_sub(part.len()) > most {
         return usize::MAX;
     }
     let mut before: Vec<usize> = (0..=b.len()).collect();
     for (row, x) in a.iter().enumerate() {
-        let mut now = vec![row + 1];
-        for (column, y) in b.iter().enumerate() {
-            let exchanged = before[column] + usize::from(x != y);
-            now.push(exchanged.min(before[column + 1] + 1).min(now[column] + 1));
+        let mut left = row.saturating_add(1);
+        let mut now = vec![left];
+        for (y, pair) in b.iter().zip(before.windows(2)) {
+            let &[diagonal, above] = pair else {
+                break;
+            };
+            let exchanged = diagonal.saturating_add(usize::from(x != y));
+            left = exchanged.min(above.min(left).saturating_add(1));
+            now.push(left);
         }
         before = now;
     }

@@ -108,8 +108,8 @@ pub(crate) const FUNCTIONS: [Function; 15] = [
     ),
     function(
         "dump",
-        "dump('heap.endler')",
-        "writes a snapshot, without contents",
+        "dump('name')",
+        "writes a snapshot, without contents, where dumps go",
         Asks::Host,
     ),
     function("hpy", "hpy()", "as in Heapy: hpy().heap()", Asks::Nothing),

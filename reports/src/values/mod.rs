@@ -84,6 +84,9 @@ pub trait Contents {
     /// # Errors
     /// As for [`Contents::has`].
     fn fields(&self, block: BlockId, steps: &[FieldStep]) -> Result<String, NoValue>;
+
+    /// The names of the fields that a further step may have; empty where there are none.
+    fn names(&self, block: BlockId, steps: &[FieldStep]) -> Vec<String>;
 }
 
 struct Reader<'r> {
@@ -117,6 +120,13 @@ impl Contents for Reader<'_> {
         self.with(|engine| {
             let place = engine.place(block, steps)?;
             Ok(engine.fields(&place))
+        })
+    }
+
+    fn names(&self, block: BlockId, steps: &[FieldStep]) -> Vec<String> {
+        self.with(|engine| match engine.place(block, steps) {
+            Ok(place) => engine.names(&place),
+            Err(_) => Vec::new(),
         })
     }
 }

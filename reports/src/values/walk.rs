@@ -71,6 +71,23 @@ impl Engine<'_> {
         Err(NoValue::new("pointers lead on and on"))
     }
 
+    /// The names that a step from a place may have.
+    pub(super) fn names(&mut self, place: &Place) -> Vec<String> {
+        let mut seen = self.see_place(place, &(0..0));
+        for _ in 0..HOPS {
+            let inner = match &seen {
+                Seen::Same(spot) => *spot,
+                Seen::Struct { fields, .. } => match &fields[..] {
+                    [(only, spot)] if only == "0" => *spot,
+                    fields => return fields.iter().map(|(name, _)| name.clone()).collect(),
+                },
+                _ => break,
+            };
+            seen = self.see(inner, &(0..0));
+        }
+        Vec::new()
+    }
+
     fn counted_back(&mut self, place: &Place, index: i64, len: u64) -> Result<Spot, NoValue> {
         let at = len.checked_add_signed(index);
         let seen = at.map(|at| self.see_place(place, &(at..at.saturating_add(1))));

@@ -252,6 +252,9 @@ pub(crate) struct Export {
 pub(crate) struct Attach {
     /// The process, which serves a console (endler::console::serve, or ENDLER=exact,console)
     pub(crate) pid: u32,
+    /// Show values of fields also where the answers do not go to a terminal
+    #[arg(long)]
+    pub(crate) with_values: bool,
 }
 
 #[derive(ClapArgs)]

@@ -5,14 +5,14 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::PathBuf;
 
-use endler_reports::console::complete;
+use endler_reports::console::{Names, complete};
 use rustyline::completion::Completer;
 use rustyline::error::ReadlineError;
 use rustyline::highlight::Highlighter;
 use rustyline::hint::Hinter;
 use rustyline::history::FileHistory;
 use rustyline::validate::Validator;
-use rustyline::{Config, Context, Editor, Helper};
+use rustyline::{CompletionType, Config, Context, Editor, Helper};
 
 /// What was typed.
 pub(crate) enum Typed {
@@ -26,6 +26,7 @@ pub(crate) enum Typed {
 /// Knows the words that may be completed.
 struct Words {
     variables: Vec<String>,
+    names: Names,
 }
 
 impl Helper for Words {}
@@ -45,7 +46,7 @@ impl Completer for Words {
         _: &Context<'_>,
     ) -> rustyline::Result<(usize, Vec<String>)> {
         let typed = line.get(..at).unwrap_or(line);
-        let found = complete(typed, &self.variables, &[]);
+        let found = complete(typed, &self.variables, &self.names);
         Ok((found.from, found.words))
     }
 }
@@ -57,14 +58,18 @@ pub(crate) struct Prompt {
 }
 
 impl Prompt {
-    pub(crate) fn new(variables: Vec<String>) -> Result<Self, io::Error> {
+    pub(crate) fn new(names: Names) -> Result<Self, io::Error> {
         let config = Config::builder()
             .max_history_size(1000)
             .map_err(io::Error::other)?
             .auto_add_history(true)
+            .completion_type(CompletionType::List)
             .build();
         let mut editor = Editor::with_config(config).map_err(io::Error::other)?;
-        editor.set_helper(Some(Words { variables }));
+        editor.set_helper(Some(Words {
+            variables: Vec::new(),
+            names,
+        }));
         let history = history_file();
         if let Some(path) = &history {
             let _ = editor.load_history(path);
@@ -72,10 +77,17 @@ impl Prompt {
         Ok(Prompt { editor, history })
     }
 
-    /// The variables that there are now.
-    pub(crate) fn know(&mut self, variables: Vec<String>) {
-        if let Some(words) = self.editor.helper_mut() {
-            words.variables = variables;
+    /// The variables that there are now, and what else may be typed if that has changed.
+    pub(crate) fn know(&mut self, variables: Vec<String>, names: Option<Names>) {
+        let Some(words) = self.editor.helper_mut() else {
+            return;
+        };
+        words.variables = variables;
+        if let Some(names) = names {
+            words.names.fields = names.fields;
+            if !names.types.is_empty() {
+                words.names.types = names.types;
+            }
         }
     }
 
