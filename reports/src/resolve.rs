@@ -65,7 +65,7 @@ use self::infer::{Rules, Step, Typed, Verdict};
 use self::modules::Found;
 use self::strings::{FixedMap, Strings};
 pub use self::warn::Warning;
-pub(crate) use self::warn::{Lack, lack};
+pub(crate) use self::warn::{Lack, SET, lack};
 
 /// Where the file of the executable is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

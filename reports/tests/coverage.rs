@@ -90,6 +90,18 @@ No stack for 1 block (0.4 % of bytes): the table of stacks was full, or its memo
     );
 }
 
+/// What the reports say, and the README.
+const SET: &str = "Set `debug = 2` in the program's profile ([profile.release] in Cargo.toml) for types and fields, \
+     or `debug = 1` for types alone";
+
+#[test]
+fn the_readme_says_the_same_sentence() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md");
+    let text = std::fs::read_to_string(path).expect("the README");
+    let words: Vec<&str> = text.split_whitespace().collect();
+    assert!(words.join(" ").contains(SET));
+}
+
 #[test]
 fn the_first_line_says_how_to_get_types() {
     let first = |change: &dyn Fn(&mut Image)| {
@@ -100,25 +112,30 @@ fn the_first_line_says_how_to_get_types() {
     };
     assert_eq!(
         first(&|image| level(image, DebugLevel::Symbols, "/opt/crawl")),
-        "No types for 8 B (0.4 % of bytes) allocated by crawl: it has no debug information. To get types, set \
-         `debug = 2` in its profile ([profile.release] in Cargo.toml), build and run again."
+        format!(
+            "No types for 8 B (0.4 % of bytes) allocated by crawl: it has no debug information. {SET}; build and run \
+             again."
+        )
     );
     assert_eq!(
         first(&|image| level(image, DebugLevel::Nothing, "/opt/crawl")),
-        "No types for 8 B (0.4 % of bytes) allocated by crawl: it is stripped. To get types, do not \
-         strip it (`strip = false`) and set `debug = 2` in its profile ([profile.release] in Cargo.toml), build and \
-         run again; or give the file it was stripped from with --binary FILE."
+        format!(
+            "No types for 8 B (0.4 % of bytes) allocated by crawl: it is stripped. {SET}, and do not strip it \
+             (`strip = false`); or give the file it was stripped from with --binary FILE."
+        )
     );
     assert_eq!(
         first(&|image| level(image, DebugLevel::Nothing, "/opt/my crawl was not found")),
-        "No types for 8 B (0.4 % of bytes) allocated by crawl: /opt/my crawl was not found. To get types, set \
-         `debug = 2` in its profile ([profile.release] in Cargo.toml), build and run again; if it was built so, \
-         give the file with --binary FILE."
+        format!(
+            "No types for 8 B (0.4 % of bytes) allocated by crawl: /opt/my crawl was not found. {SET}; if it was built \
+             so, give the file with --binary FILE."
+        )
     );
     assert_eq!(
         first(&|image| level(image, DebugLevel::Limited, "/opt/crawl")),
-        "No fields of crawl: its debug information does not describe types. To see which field holds a block, set \
-         `debug = 2` in its profile ([profile.release] in Cargo.toml), build and run again."
+        format!(
+            "No fields of crawl: its debug information does not describe types. {SET}; build and run again."
+        )
     );
     let newer = "/opt/crawl is another build than the one that ran (its build id is 01, not 02)";
     assert_eq!(
@@ -130,8 +147,10 @@ fn the_first_line_says_how_to_get_types() {
     );
     assert_eq!(
         first(&|image| image.resolution = None),
-        "No types: this snapshot was not resolved. Say where the program lies with --binary FILE; types need \
-         `debug = 2` in its profile in Cargo.toml."
+        format!(
+            "No types: this snapshot was not resolved. Say where the program lies with --binary FILE. {SET}, if it \
+             has no debug information."
+        )
     );
     assert_eq!(
         first(&|image| image.process.mode = Mode::Off),

@@ -127,8 +127,8 @@ fn another_build() {
     assert_eq!(
         warnings,
         [format!(
-            "{path}: no types, since {why}; give the file that ran with --binary FILE, or its debug \
-             file with --debug-dir DIR"
+            "{path}: no types, since {why}. Give the file that ran with --binary FILE, or its debug \
+             file with --debug-dir DIR."
         )]
     );
 }

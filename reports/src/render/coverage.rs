@@ -5,17 +5,13 @@
 use super::number::{bytes, counted, thousands};
 use crate::partition::names::{file_name, innermost_frame};
 use crate::partition::{Heap, Set};
-use crate::resolve::{Lack, lack};
+use crate::resolve::{Lack, SET, lack};
 use endler_snapshot::{ContextId, Cut, DebugLevel, Evidence, Mode, ModuleId, StackId};
 use std::collections::BTreeMap;
 use std::fmt;
 
 /// How many modules without types are named.
 const NAMED: usize = 3;
-
-/// What to do about missing debug information.
-const SET: &str =
-    "set `debug = 2` in its profile ([profile.release] in Cargo.toml), build and run again";
 
 /// Blocks and their requested bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -104,8 +100,8 @@ impl<'a> Coverage<'a> {
         let Some(resolution) = &image.resolution else {
             return writeln!(
                 f,
-                "No types: this snapshot was not resolved. Say where the program lies with --binary FILE; \
-                 types need `debug = 2` in its profile in Cargo.toml."
+                "No types: this snapshot was not resolved. Say where the program lies with --binary FILE. \
+                 {SET}, if it has no debug information."
             );
         };
         for (module, amount) in self.without_types.iter().take(NAMED) {
@@ -122,7 +118,10 @@ impl<'a> Coverage<'a> {
             )?;
             match info {
                 Some(info) if info.level == DebugLevel::Symbols => {
-                    writeln!(f, "it has no debug information. To get types, {SET}.")?;
+                    writeln!(
+                        f,
+                        "it has no debug information. {SET}; build and run again."
+                    )?;
                 }
                 Some(info) => match lack(info) {
                     Lack::OtherBuild(why) => writeln!(
@@ -132,7 +131,7 @@ impl<'a> Coverage<'a> {
                     )?,
                     Lack::NoFile(why) => writeln!(
                         f,
-                        "{why}. To get types, {SET}; if it was built so, give the file with --binary FILE."
+                        "{why}. {SET}; if it was built so, give the file with --binary FILE."
                     )?,
                     Lack::Stripped => Self::stripped(f)?,
                 },
@@ -146,7 +145,7 @@ impl<'a> Coverage<'a> {
         {
             writeln!(
                 f,
-                "No fields of {}: its debug information does not describe types. To see which field holds a block, {SET}.",
+                "No fields of {}: its debug information does not describe types. {SET}; build and run again.",
                 file_name(&module.path)
             )?;
         }
@@ -156,8 +155,8 @@ impl<'a> Coverage<'a> {
     fn stripped(f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "it is stripped. To get types, do not strip it (`strip = false`) and {SET}; or \
-             give the file it was stripped from with --binary FILE."
+            "it is stripped. {SET}, and do not strip it (`strip = false`); or give the file it was \
+             stripped from with --binary FILE."
         )
     }
 

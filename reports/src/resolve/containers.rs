@@ -21,7 +21,7 @@ mod table;
 
 use self::forms::{ARC_SLICE, BOX_SLICE, HIDDEN, RC_SLICE, UNSIZED, VEC};
 pub(super) use self::forms::{Form, Print};
-use self::forms::{is_literal, settled};
+use self::forms::{is_literal, set_or_map, settled};
 use self::table::{ENTRIES, VISITORS};
 use super::functions::Function;
 use super::typename::{NodeId, TypeName};
@@ -202,7 +202,11 @@ pub(super) fn matching(function: &Function) -> Option<Match> {
     let (form, content) = match entry.content {
         Content::First => named(entry.form, &name, *args.first()?),
         Content::Second => named(entry.form, &name, *args.get(1)?),
-        Content::Pair => (entry.form, format!("({}, {})", arg(0)?, arg(1)?)),
+        Content::Pair => {
+            let value = arg(1)?;
+            let form = set_or_map(entry.form, &value);
+            (form, format!("({}, {value})", arg(0)?))
+        }
         Content::PairWithUnit => (entry.form, format!("({}, ())", arg(0)?)),
         Content::PairWithZst => (
             entry.form,

@@ -6,6 +6,11 @@ use endler_snapshot::{DebugLevel, ModuleInfo};
 
 use super::modules;
 
+/// What to do about missing debug information: a sentence without its full stop, which the
+/// README has too.
+pub(crate) const SET: &str = "Set `debug = 2` in the program's profile ([profile.release] in Cargo.toml) for types \
+     and fields, or `debug = 1` for types alone";
+
 /// Something that kept types or names away. Displays as one line that ends
 /// with what to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,26 +53,24 @@ impl fmt::Display for Warning {
         if info.level != DebugLevel::Nothing {
             return write!(
                 f,
-                "{module}: no types, since it has no debug information; set `debug = 2` in \
-                 [profile.release], build and run it again"
+                "{module}: no types, since it has no debug information. {SET}; build and run it again."
             );
         }
         match lack(info) {
             Lack::OtherBuild(why) => write!(
                 f,
-                "{module}: no types, since {why}; give the file that ran with --binary FILE, or its \
-                 debug file with --debug-dir DIR"
+                "{module}: no types, since {why}. Give the file that ran with --binary FILE, or its \
+                 debug file with --debug-dir DIR."
             ),
             Lack::NoFile(why) => write!(
                 f,
-                "{module}: no types, since {why}; give the file that ran with --binary FILE or its \
-                 debug file with --debug-dir DIR, and set `debug = 2` in [profile.release] if it has \
-                 none"
+                "{module}: no types, since {why}. Give the file that ran with --binary FILE or its \
+                 debug file with --debug-dir DIR. {SET}, if it has no debug information."
             ),
             Lack::Stripped => write!(
                 f,
-                "{module}: no types and no function names, since it is stripped; set `debug = 2` \
-                 and `strip = false` in [profile.release], build and run it again"
+                "{module}: no types and no function names, since it is stripped. {SET}, and do not \
+                 strip it (`strip = false`); build and run it again."
             ),
         }
     }

@@ -128,6 +128,14 @@ pub(in super::super) const HIDDEN: &[Hidden] = &[
     pairs(VEC, "indexmap::Bucket", INDEX_MAP, "()", INDEX_SET),
 ];
 
+/// The set that is meant where a map's values are the empty type that only sets use.
+pub(in super::super) fn set_or_map(map: Form, value: &str) -> Form {
+    match map {
+        BTREE_MAP if value == ZST => BTREE_SET,
+        other => other,
+    }
+}
+
 /// What a pointer to one value is called when the value is a slice, or `str`.
 pub(in super::super) const UNSIZED: &[(Form, Form, Form)] = &[
     (BOX, BOX_SLICE, BOX_STR),

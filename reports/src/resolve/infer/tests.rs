@@ -152,6 +152,27 @@ fn the_tables_of_a_concurrent_map() {
     );
 }
 
+#[test]
+fn a_set_whose_nodes_are_made_by_the_body_of_another() {
+    let texts = [
+        (
+            0,
+            "alloc::boxed",
+            "try_new_uninit_in<alloc::collections::btree::node::LeafNode<(u32, u32), u64>, alloc::alloc::Global>",
+            1,
+        ),
+        (
+            1,
+            "alloc::collections::btree::map::entry",
+            "insert_entry<u128, alloc::collections::btree::set_val::SetValZST, alloc::alloc::Global>",
+            2,
+        ),
+        (2, "app", "main", 3),
+    ];
+    let found = Some(("BTreeSet<u128>".to_owned(), Evidence::Merged));
+    assert_eq!(inferred(&texts), found);
+}
+
 /// What the rules guess for the frame that the optimiser cut.
 fn visited(texts: &[Text]) -> Option<(String, Evidence)> {
     let Chain { functions, steps } = chain(texts);

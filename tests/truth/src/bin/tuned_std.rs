@@ -195,7 +195,7 @@ fn owners(book: &mut Book) -> impl Sized + use<> {
     book.rc_weak(&gone);
     let add = move |m: u64| n + m;
     let boxed = Box::new(add);
-    book.boxed_as(&boxed, Name::of_value(&boxed).env("{closure_env#4}"));
+    book.boxed_as(&boxed, Name::of_value(&boxed).env("{closure_env#3}"));
     let call: Box<dyn Fn(u64) -> u64> = boxed;
     book.vec(&plain).vec(&prices).vec(&counts).vec(&shared);
     (

@@ -107,8 +107,10 @@ async fn run(mut opened: Book) -> ExitCode {
         book.vec(&ticket.seats);
         sender.send(ticket).unwrap();
     }
+    let mark = book.mark();
     let answers: Vec<_> = (0..25).map(|_| oneshot::channel::<[u64; 4]>()).collect();
     book.vec(&answers);
+    book.since(mark, "Arc<tokio::sync::oneshot::Inner<[u64; 4]>>");
     let boxed: Vec<Pin<Box<dyn Future<Output = usize>>>> = (0..15)
         .map(|n| {
             let future = Box::new(waits(said.clone(), n, stop.clone()));
