@@ -108,7 +108,10 @@ fn values_are_written_to_no_file_unless_they_are_asked_for() {
     );
     let arguments = ["attach", "--with-values", &host.pid()];
     let said = text(&endler(&arguments, lines).stdout);
-    assert!(!said.contains(line) && said.contains("\n  number: "), "{said}");
+    assert!(
+        !said.contains(line) && said.contains("\n  number: "),
+        "{said}"
+    );
     // The first of a page: its row, and its number.
     let row = said.lines().find_map(|line| line.strip_prefix("     0 "));
     assert!(row.is_some_and(|n| n.parse::<u64>().is_ok()), "{said}");

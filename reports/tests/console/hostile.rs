@@ -171,9 +171,9 @@ fn deep_lines_are_refused_on_a_small_stack() {
             read(&format!("where('{relations}=x').count"));
         }
     };
-    // A console's thread has four times as much.
+    // A console's thread has twice as much.
     let thread = std::thread::Builder::new()
-        .stack_size(256 << 10)
+        .stack_size(512 << 10)
         .spawn(reads);
     thread.expect("a thread").join().expect("no panic");
     let error = parse(&format!("by('{}')", vec!["id"; 17].join("&"))).unwrap_err();
