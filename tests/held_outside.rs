@@ -215,7 +215,7 @@ fn forbidden(all: bool) {
     let folder = Folder::new("forbidden");
     let line = endler::snapshot_to(folder.path().join("one.endler"));
     line.expect("a snapshot");
-    let image = load(&folder.path().join("one.endler")).expect("a whole snapshot");
+    let image = load(folder.path().join("one.endler")).expect("a whole snapshot");
     let heap = Heap::new(&image);
     let scan = &image.references.as_ref().expect("references").scan;
     let block = image.blocks.size.iter().position(|s| s.0 == SIZE as u64);

@@ -237,11 +237,12 @@ pub(crate) fn read_process(pid: u32, at: u64, into: &mut [u8]) -> Read {
     let args = [u64::from(pid), here, 1, there, 1, 0];
     // SAFETY: the kernel writes to `into` alone, and refuses what is not readable.
     let read = unsafe { syscall(libc::SYS_process_vm_readv, args) };
-    match read {
-        all if all == into.len() as i64 => Read::Done,
-        refused if refused == -i64::from(libc::EPERM) => Read::Refused,
-        refused if refused == -i64::from(libc::EACCES) => Read::Refused,
-        refused if refused == -i64::from(libc::ENOSYS) => Read::Refused,
+    if read == into.len() as i64 {
+        return Read::Done;
+    }
+    let refusals = [libc::EPERM, libc::EACCES, libc::ENOSYS];
+    match read.checked_neg() {
+        Some(error) if refusals.map(i64::from).contains(&error) => Read::Refused,
         _ => Read::Absent,
     }
 }

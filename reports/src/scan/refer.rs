@@ -34,7 +34,6 @@ fn references(image: &Image, graph: Graph) -> References {
             unread: graph.unread,
             cut_short: graph.unread > 0,
             edges: (graph.edges.len() + graph.root_edges.len()) as u64,
-            ..Scan::default()
         },
         labels: graph.labels,
         counts: graph.counts,
