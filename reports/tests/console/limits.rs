@@ -26,7 +26,7 @@ fn what_is_too_much_says_so() {
         assert!(error.contains("too many brackets"), "{error}");
     }
     let error = parse(&"heap - ".repeat(1000)).unwrap_err().to_string();
-    assert!(error.contains("more than 200 operators"), "{error}");
+    assert!(error.contains("more than 50 operators"), "{error}");
     let error = parse(&"x".repeat(10 << 20)).unwrap_err().to_string();
     assert!(error.contains("this is 10485760 bytes long"), "{error}");
     assert!(error.len() < 1000);
