@@ -12,6 +12,7 @@
 //! * [`protocol`]: the lines on the two pipes between parent and worker,
 //! * [`worker`]: the worker's side,
 //! * [`process`]: a worker as its parent has it,
+//! * [`place`]: one process after the other,
 //! * [`pool`]: the parent's side,
 //! * [`summary`]: what it prints at the end,
 //! * [`resident`]: how much of a process is resident.
@@ -21,6 +22,7 @@
 //! prints when it starts it. In none of them are the other's blocks.
 
 mod ledger;
+mod place;
 mod pool;
 mod process;
 mod protocol;

@@ -8,8 +8,9 @@ use reqwest::Url;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use super::ledger::Ledger;
+use super::place::{Place, Stage};
 use super::process::{Heard, Process, What};
-use super::protocol::{Order, Page, Report};
+use super::protocol::{Page, Report};
 use super::summary::Row;
 use crate::args::Args;
 use crate::engine::CONCURRENCY;
@@ -27,28 +28,6 @@ const REPORTS: usize = 1024;
 
 /// Processes in a row that may crash before their first page.
 const IN_VAIN: usize = 3;
-
-/// A place for one process after the other.
-#[derive(Default)]
-struct Place {
-    process: Option<Process>,
-    stage: Stage,
-    /// Visits of this process.
-    visits: usize,
-    row: Row,
-}
-
-/// What is known of a process.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Stage {
-    /// It is given pages.
-    #[default]
-    Working,
-    /// Its end was ordered.
-    Ending,
-    /// It says that it has handed all back.
-    Done,
-}
 
 /// How a process has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -183,10 +162,7 @@ impl<'a> Pool<'a> {
             .map_err(|e| format!("worker {} cannot be started: {e}", worker + 1))?;
         let line = format!("worker {}: process {}", worker + 1, process.id());
         self.progress.tell(&line);
-        let place = &mut self.places[worker];
-        place.process = Some(process);
-        place.stage = Stage::Working;
-        place.visits = 0;
+        self.places[worker].begin(process);
         Ok(())
     }
 
@@ -218,14 +194,12 @@ impl<'a> Pool<'a> {
         while gave {
             gave = false;
             for (worker, place) in self.places.iter_mut().enumerate() {
-                let Some(process) = &mut place.process else {
+                if !place.is_working() || self.ledger.given_to(worker) >= SHARE {
                     continue;
-                };
-                if place.stage == Stage::Working && self.ledger.given_to(worker) < SHARE {
-                    if let Some(page) = self.ledger.give(worker) {
-                        process.order(&Order::Visit(page));
-                        gave = true;
-                    }
+                }
+                if let Some(page) = self.ledger.give(worker) {
+                    place.visit(page);
+                    gave = true;
                 }
             }
         }
@@ -349,15 +323,5 @@ impl<'a> Pool<'a> {
             });
         }
         Ok(())
-    }
-}
-
-impl Place {
-    /// Orders its process to end.
-    fn end(&mut self) {
-        if let (Stage::Working, Some(process)) = (self.stage, &mut self.process) {
-            process.order(&Order::End);
-            self.stage = Stage::Ending;
-        }
     }
 }
