@@ -103,8 +103,8 @@ async fn run(args: Args) -> Result<(), Box<dyn Error>> {
         ),
         None => println!("No request keeps its response.\n"),
     }
-    if let Some(workers) = args.workers {
-        return workers::run(site, pages, workers.into(), &args).await;
+    if args.workers.is_some() {
+        return workers::run(site, pages, &args).await;
     }
 
     let dumps = Dumps::new(args.dumps.clone());

@@ -16,8 +16,8 @@ use std::process::{Command, Stdio};
 
 use process::*;
 
-/// A site of chapters, each of which leads to the next two, but for the last one, to
-/// which nothing leads. Their pages are `bytes` long and a little. Returns its pages.
+/// A site of chapters. The contents lead to every eighth, each chapter to the next two;
+/// but nothing leads to the last one. Their pages are `bytes` long and a little. Returns its pages.
 fn site(root: &Path, chapters: usize, bytes: usize) -> BTreeSet<String> {
     let folder = root.join("book");
     fs::create_dir_all(&folder).expect("a folder");
@@ -33,10 +33,11 @@ fn site(root: &Path, chapters: usize, bytes: usize) -> BTreeSet<String> {
         fs::write(root.join(&name), page).expect("a page");
         pages.insert(name);
     };
-    put("book/toc.html".into(), "Contents", &[0, 1]);
+    let led_to = |n: &usize| *n + 1 < chapters;
+    let eighths: Vec<usize> = (0..chapters).step_by(8).filter(led_to).collect();
+    put("book/toc.html".into(), "Contents", &eighths);
     for n in 0..chapters {
-        let next = [n + 1, n + 2];
-        let next: Vec<usize> = next.into_iter().filter(|n| *n + 1 < chapters).collect();
+        let next: Vec<usize> = (n + 1..n + 3).filter(led_to).collect();
         put(format!("book/c{n}.html"), &format!("Chapter {n}"), &next);
     }
     pages

@@ -45,13 +45,8 @@ use resident::Resident;
 
 pub(crate) use worker::run as work;
 
-/// Crawls `pages` pages of `site` in `workers` processes, and prints how it went.
-pub(crate) async fn run(
-    site: Site,
-    pages: usize,
-    workers: usize,
-    args: &Args,
-) -> Result<(), Box<dyn Error>> {
+/// Crawls `pages` pages of `site` in worker processes, and prints how it went.
+pub(crate) async fn run(site: Site, pages: usize, args: &Args) -> Result<(), Box<dyn Error>> {
     let site = Arc::new(site);
     let server = Server::start(Arc::clone(&site)).await?;
     let url = server.url();
@@ -59,7 +54,7 @@ pub(crate) async fn run(
 
     endler::phase("crawl");
     let began = Instant::now();
-    let mut pool = Pool::start(&url, &site, args, (workers, pages), items)?;
+    let mut pool = Pool::start(&url, &site, args, pages, items)?;
     pool.crawl().await?;
     crate::say("crawl", began, &pool.progress());
 

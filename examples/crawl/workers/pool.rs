@@ -75,15 +75,15 @@ pub(crate) struct Over {
 }
 
 impl<'a> Pool<'a> {
-    /// Starts the processes for the site that is served at `url`; `amounts` are
-    /// how many, and for how many pages.
+    /// Starts the processes for `pages` pages of the site that is served at `url`.
     pub(crate) fn start(
         url: &'a str,
         site: &'a Site,
         args: &'a Args,
-        (workers, pages): (usize, usize),
+        pages: usize,
         items: ItemFile,
     ) -> Result<Self, Box<dyn Error>> {
+        let workers = args.workers.map_or(1, usize::from);
         let (ears, heard) = channel(REPORTS);
         let mut pool = Pool {
             url,
@@ -172,7 +172,7 @@ impl<'a> Pool<'a> {
         if place.visits == 0 {
             // The next would do the same.
             let limit = self.args.recycle_at.unwrap_or_default();
-            let had = place.row.highest.0 >> 20;
+            let had = place.row.fresh_now.0 >> 20;
             return Err(format!(
                 "a worker had {had} MiB resident before its first page: --recycle-at {limit} leaves no room"
             )
@@ -215,9 +215,7 @@ impl<'a> Pool<'a> {
         let is_sound = match what {
             What::Said(report) => self.said(worker, report)?,
             What::Garbled => false,
-            What::Ended => {
-                return Ok(Some((worker, self.ended(worker)?)));
-            }
+            What::Ended => return Ok(Some((worker, self.ended(worker)?))),
         };
         if !is_sound {
             let place = &mut self.places[worker];
