@@ -121,7 +121,7 @@ fn the_ledger_gives_no_more_than_may_count() {
         let (url, referer) = (url.to_owned(), String::new());
         ledger.push(Page { url, referer });
     }
-    let mut give = |ledger: &mut Ledger| ledger.give(0).map(|page| page.url);
+    let give = |ledger: &mut Ledger| ledger.give(0).map(|page| page.url);
     assert_eq!(give(&mut ledger).as_deref(), Some("a"));
     assert_eq!(give(&mut ledger).as_deref(), Some("b"));
     assert_eq!(give(&mut ledger), None);

@@ -62,8 +62,8 @@ struct Run {
 impl Run {
     fn of(output: &std::process::Output, dumps: &Path) -> Self {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let (output, status) = ((text(&output.stdout), text(&output.stderr)), output.status);
-        let (output, errors) = output;
+        let status = output.status;
+        let (output, errors) = (text(&output.stdout), text(&output.stderr));
         assert!(status.success(), "{status}\n{output}\n{errors}");
         let items = fs::read_to_string(dumps.join("items.jsonl")).expect("the items");
         let page = |line: &str| {
