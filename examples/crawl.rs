@@ -10,7 +10,9 @@
 //! response lives as long as they do. `--fault SPIDER` moves the fault,
 //! `--fixed` takes it away.
 //!
-//! With `--console` it can be asked meanwhile (`endler attach PID`).
+//! With `--console` it can be asked meanwhile (`endler attach PID`). With
+//! `--workers N --recycle-at MIB` the spiders run in processes that are replaced
+//! when they have grown, which bounds what the fault costs and does not find it.
 //!
 //! The two lines that a service needs for endler stand in `HEAP` and `main`. At
 //! the end of each phase the process sends itself the signal that an operator
@@ -39,6 +41,8 @@ mod site;
 mod spiders;
 #[path = "crawl/tables.rs"]
 mod tables;
+#[path = "crawl/workers/mod.rs"]
+mod workers;
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -73,6 +77,9 @@ async fn main() -> ExitCode {
 }
 
 async fn run(args: Args) -> Result<(), Box<dyn Error>> {
+    if let Some(url) = &args.worker_of {
+        return workers::work(url, &args).await;
+    }
     endler::on_signal(libc::SIGUSR1, &args.dumps)?;
     let console = args.console().map(endler::console::serve).transpose()?;
     if console.is_some() {
@@ -96,6 +103,9 @@ async fn run(args: Args) -> Result<(), Box<dyn Error>> {
         ),
         None => println!("No request keeps its response.\n"),
     }
+    if args.workers.is_some() {
+        return workers::run(site, pages, &args).await;
+    }
 
     let dumps = Dumps::new(args.dumps.clone());
     let server = Server::start(Arc::new(site)).await?;
@@ -114,7 +124,8 @@ async fn run(args: Args) -> Result<(), Box<dyn Error>> {
     endler::phase("crawl");
     let began = Instant::now();
     let progress = Progress::new(pages);
-    crawl.run(pages, |crawl| progress.show(crawl)).await?;
+    let show = |crawl: &Crawl| progress.show(crawl.pages, crawl.waiting());
+    crawl.run(pages, show).await?;
     progress.done();
     say("crawl", began, &crawl.progress());
     if recording {

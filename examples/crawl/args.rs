@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use clap::Parser;
-use endler::console;
+use clap::{Parser, value_parser};
+use endler::{Bytes, console};
 
 use crate::spiders::SpiderName;
 
@@ -42,6 +42,20 @@ pub(crate) struct Args {
     /// The same for telnet besides
     #[arg(long)]
     pub console_telnet: bool,
+
+    /// Runs the spiders in that many worker processes, each with a share of the pages
+    #[arg(long, value_name = "N", conflicts_with_all = ["console", "console_telnet"])]
+    #[arg(group = "processes", value_parser = value_parser!(u8).range(1..=64))]
+    pub workers: Option<u8>,
+
+    /// Replaces a worker process once more of it is resident
+    #[arg(long, value_name = "MIB", requires = "processes")]
+    #[arg(value_parser = value_parser!(u64).range(1..=1 << 24))]
+    pub recycle_at: Option<u64>,
+
+    /// This process is a worker, and the site is served there
+    #[arg(long, value_name = "URL", hide = true, group = "processes")]
+    pub worker_of: Option<String>,
 }
 
 impl Args {
@@ -53,6 +67,11 @@ impl Args {
             (false, true) => Some(options),
             (false, false) => None,
         }
+    }
+
+    /// The resident memory above which a worker process is replaced.
+    pub(crate) fn limit(&self) -> Option<Bytes> {
+        self.recycle_at.map(|mib| Bytes(mib << 20))
     }
 
     /// The spider with the fault.

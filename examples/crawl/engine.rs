@@ -20,14 +20,14 @@ use crate::server::SITEMAP;
 use crate::spiders::{Parsed, Spiders};
 
 /// Fetches at a time.
-const CONCURRENCY: usize = 8;
+pub(crate) const CONCURRENCY: usize = 8;
 
 /// Visits under way at a time. More than [`CONCURRENCY`], since their results
 /// are taken in the order of the requests and one large page holds up the rest.
 const WINDOW: usize = 4 * CONCURRENCY;
 
 /// What all visits share.
-struct Tools {
+pub(crate) struct Tools {
     client: Client,
     spiders: Spiders,
     fetches: Semaphore,
@@ -49,7 +49,7 @@ pub(crate) struct Crawl {
 }
 
 /// How a visit ended.
-enum Visit {
+pub(crate) enum Visit {
     Parsed(Parsed),
     Missing,
     Failed,
@@ -58,21 +58,9 @@ enum Visit {
 impl Crawl {
     /// A crawl of the site at `url` that has not begun.
     pub(crate) fn new(url: &str, spiders: Spiders) -> Result<Self, Box<dyn Error>> {
-        let client = Client::builder()
-            .user_agent("endler-crawl")
-            .pool_max_idle_per_host(CONCURRENCY)
-            .timeout(Duration::from_secs(60))
-            // The site is on loopback; a proxy of the environment is not for it.
-            .no_proxy()
-            .build()?;
-        let fetches = Semaphore::new(CONCURRENCY);
         Ok(Crawl {
             site: Url::parse(url)?,
-            tools: Arc::new(Tools {
-                client,
-                spiders,
-                fetches,
-            }),
+            tools: Arc::new(Tools::new(spiders)?),
             frontier: Frontier::default(),
             items: Vec::new(),
             pages: 0,
@@ -84,7 +72,7 @@ impl Crawl {
     /// Visits the start pages, as the spiders choose them from the site map;
     /// what they link to waits.
     pub(crate) async fn seed(&mut self) -> Result<(), Box<dyn Error>> {
-        self.connect().await?;
+        self.tools.connect(&self.site).await?;
         let tools = Arc::clone(&self.tools);
         self.push_from_sitemap(|path| tools.spiders.start_at(path))
             .await?;
@@ -184,19 +172,6 @@ impl Crawl {
         }
     }
 
-    /// Opens all the connections that the crawl will use. Their buffers then
-    /// belong to the start and are no growth later.
-    async fn connect(&self) -> Result<(), Box<dyn Error>> {
-        let (client, site) = (&self.tools.client, &self.site);
-        let answers = join_all((0..CONCURRENCY).map(|_| client.get(site.clone()).send())).await;
-        // A connection is free again only when its answer was read to the end,
-        // so as long as all are held each has one of its own.
-        for answer in answers {
-            answer?.bytes().await?;
-        }
-        Ok(())
-    }
-
     /// Queues those pages of the site map that `choose` says yes to.
     async fn push_from_sitemap(
         &mut self,
@@ -216,8 +191,39 @@ impl Crawl {
     }
 }
 
-/// One visit, on whichever worker is free.
-async fn visit(tools: Arc<Tools>, request: Request) -> Visit {
+impl Tools {
+    /// A client without a connection yet.
+    pub(crate) fn new(spiders: Spiders) -> Result<Self, reqwest::Error> {
+        let client = Client::builder()
+            .user_agent("endler-crawl")
+            .pool_max_idle_per_host(CONCURRENCY)
+            .timeout(Duration::from_secs(60))
+            // The site is on loopback; a proxy of the environment is not for it.
+            .no_proxy()
+            .build()?;
+        Ok(Tools {
+            client,
+            spiders,
+            fetches: Semaphore::new(CONCURRENCY),
+        })
+    }
+
+    /// Opens all the connections that the crawl will use. Their buffers then
+    /// belong to the start and are no growth later.
+    pub(crate) async fn connect(&self, site: &Url) -> Result<(), reqwest::Error> {
+        let ask = |_| self.client.get(site.clone()).send();
+        let answers = join_all((0..CONCURRENCY).map(ask)).await;
+        // A connection is free again only when its answer was read to the end,
+        // so as long as all are held each has one of its own.
+        for answer in answers {
+            answer?.bytes().await?;
+        }
+        Ok(())
+    }
+}
+
+/// One visit, on whichever thread is free.
+pub(crate) async fn visit(tools: Arc<Tools>, request: Request) -> Visit {
     let fetched = {
         // The semaphore is never closed, so there is always a permit to come.
         let _permit = tools.fetches.acquire().await;

@@ -47,6 +47,11 @@ impl Frontier {
         dropped
     }
 
+    /// Gives up all it has: what is still to fetch, and the visits for later.
+    pub(crate) fn hand_back(self) -> (VecDeque<Request>, Vec<Request>) {
+        (self.queue, self.later)
+    }
+
     /// How many requests wait for their turn.
     pub(crate) fn waiting(&self) -> usize {
         self.queue.len()

@@ -7,6 +7,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
 use endler::reports::render::number::thousands;
+use serde_json::Value;
 
 /// Something read from a page.
 #[derive(Debug)]
@@ -29,30 +30,63 @@ pub(crate) struct Item {
     pub words: usize,
 }
 
-/// Writes items to a file, one JSON object a line, and says how many of which
-/// kind they were.
-pub(crate) fn hand_over(items: Vec<Item>, file: &Path) -> io::Result<String> {
-    let mut kinds: BTreeMap<&'static str, usize> = BTreeMap::new();
-    let mut out = BufWriter::new(File::create(file)?);
-    for item in items {
-        *kinds.entry(item.kind).or_default() += 1;
-        let line = serde_json::json!({
-            "kind": item.kind,
-            "title": item.title,
-            "url": item.url,
-            "status": item.status,
-            "modified": item.modified,
-            "found_on": item.found_on,
-            "parts": item.parts,
-            "words": item.words,
-        });
-        writeln!(out, "{line}")?;
+impl Item {
+    /// The item as an object.
+    pub(crate) fn json(&self) -> Value {
+        serde_json::json!({
+            "kind": self.kind,
+            "title": self.title,
+            "url": self.url,
+            "status": self.status,
+            "modified": self.modified,
+            "found_on": self.found_on,
+            "parts": self.parts,
+            "words": self.words,
+        })
     }
-    out.flush()?;
-    let mut kinds: Vec<_> = kinds.into_iter().collect();
-    kinds.sort_by_key(|&(kind, count)| (Reverse(count), kind));
-    let kinds = kinds
-        .iter()
-        .map(|&(kind, count)| format!("{kind} {}", thousands(count as u64)));
-    Ok(kinds.collect::<Vec<_>>().join(", "))
+}
+
+/// A file of items under way, one JSON object a line.
+pub(crate) struct ItemFile {
+    out: BufWriter<File>,
+    kinds: BTreeMap<String, usize>,
+}
+
+impl ItemFile {
+    /// Begins a file, in place of one that is there.
+    pub(crate) fn create(file: &Path) -> io::Result<Self> {
+        let out = BufWriter::new(File::create(file)?);
+        let kinds = BTreeMap::new();
+        Ok(ItemFile { out, kinds })
+    }
+
+    /// Adds an item, as [`Item::json`] gives it.
+    pub(crate) fn put(&mut self, item: &Value) -> io::Result<()> {
+        let kind = item["kind"].as_str().unwrap_or("unknown");
+        match self.kinds.get_mut(kind) {
+            Some(count) => *count += 1,
+            None => drop(self.kinds.insert(kind.to_owned(), 1)),
+        }
+        writeln!(self.out, "{item}")
+    }
+
+    /// Ends the file and says how many items of which kind are in it.
+    pub(crate) fn finish(mut self) -> io::Result<String> {
+        self.out.flush()?;
+        let mut kinds: Vec<_> = self.kinds.iter().collect();
+        kinds.sort_by_key(|&(kind, count)| (Reverse(count), kind));
+        let kinds = kinds
+            .iter()
+            .map(|&(kind, count)| format!("{kind} {}", thousands(*count as u64)));
+        Ok(kinds.collect::<Vec<_>>().join(", "))
+    }
+}
+
+/// Writes items to a file and says how many of which kind they were.
+pub(crate) fn hand_over(items: Vec<Item>, file: &Path) -> io::Result<String> {
+    let mut out = ItemFile::create(file)?;
+    for item in items {
+        out.put(&item.json())?;
+    }
+    out.finish()
 }

@@ -5,8 +5,6 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 
-use crate::engine::Crawl;
-
 /// A bar on standard error; nothing at all where that is not a terminal.
 pub(crate) struct Progress(ProgressBar);
 
@@ -22,13 +20,18 @@ impl Progress {
         Progress(bar)
     }
 
-    /// Shows the state of the crawl.
-    pub(crate) fn show(&self, crawl: &Crawl) {
-        self.0.set_position(crawl.pages as u64);
+    /// Shows how many pages are parsed and how many requests wait.
+    pub(crate) fn show(&self, pages: usize, waiting: usize) {
+        self.0.set_position(pages as u64);
         // Formatting for nobody would be allocations in the tables.
         if !self.0.is_hidden() {
-            self.0.set_message(crawl.waiting().to_string());
+            self.0.set_message(waiting.to_string());
         }
+    }
+
+    /// A line on standard error, above the bar.
+    pub(crate) fn tell(&self, line: &str) {
+        self.0.suspend(|| eprintln!("{line}"));
     }
 
     /// Takes the bar away.
