@@ -117,14 +117,14 @@ const HIGHEST: usize = 4;
 
 #[test]
 fn residency_is_bounded_by_recycling_and_by_nothing_else() {
-    const CHAPTERS: usize = 767;
-    /// 128 KiB a page: the fault keeps 96 MiB in all, so one of two workers at least 48.
+    const CHAPTERS: usize = 383;
+    /// 128 KiB a page: the fault keeps 48 MiB in all, so one of two workers at least 24.
     const PAGE: usize = 128 << 10;
     /// A process keeps this much before it is replaced.
-    const ROOM: u64 = 8;
+    const ROOM: u64 = 4;
     /// Above the limit it may come by the pages of one look and those under way (8, so
-    /// 1 MiB). This is 8 times that, for looks that come late.
-    const MARGIN: f64 = 8.0;
+    /// 1 MiB). This is 6 times that, for looks that come late.
+    const MARGIN: f64 = 6.0;
 
     let folder = Folder::new("crawl-recycled");
     let (root, dumps) = (folder.path().join("site"), folder.path().join("dumps"));

@@ -29,8 +29,8 @@ use crate::frontier::Frontier;
 use crate::http::{Due, Meta, MetaValue, Request};
 use crate::spiders::Spiders;
 
-/// The time between two looks at resident memory. A crawl gains 20 MiB a second
-/// at full speed, so half a MiB in that time.
+/// The time between two looks at resident memory: short beside the time in which a
+/// crawl gains a MiB.
 const LOOK: Duration = Duration::from_millis(20);
 
 /// What reaches the worker from without.
