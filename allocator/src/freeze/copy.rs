@@ -85,9 +85,16 @@ pub fn freeze_with_memory(options: &Options, work: &mut WorkOnMemory<'_>) -> Res
             Attempt::Refused => return in_place(options, budget, &gathered, work),
         }
     }
-    Err(Error::Died(
-        "it could not start: the panic hook's lock was held each time".into(),
-    ))
+    Err(never_started())
+}
+
+/// What is said when no copy got as far as its work.
+pub(super) fn never_started() -> Error {
+    Error::Died(
+        "it did not start in time: a thread may be inside the panic hook, whose lock it needs, \
+         or the machine is too busy"
+            .into(),
+    )
 }
 
 /// Without a copy: the same work here, on tables that change meanwhile.

@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 
 use endler_snapshot::Nanos;
 
-use super::copy::{GRACE, Life, Made, make};
+use super::copy::{GRACE, Life, Made, make, never_started};
 use super::descriptors::Table;
 use super::figures;
 use super::gather::gather;
@@ -154,9 +154,7 @@ pub fn freeze_to_stay(options: &Options, work: &mut WorkOnMemory<'_>) -> Result<
             _ => return Ok(running),
         }
     }
-    Err(Error::Died(
-        "it could not start: the panic hook's lock was held each time".into(),
-    ))
+    Err(never_started())
 }
 
 /// In a copy that stays: from now on it may live so long, and is then ended, unless
