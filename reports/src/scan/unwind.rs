@@ -214,15 +214,21 @@ impl<'a> Unwinder<'a> {
         last: Option<&mut Frame>,
         stack_end: u64,
     ) -> Option<(Frame, u64)> {
-        let last = last?;
-        let size = self.frame_size(function?)?;
+        let (last, function) = (last?, function?);
+        let size = self.frame_size(function)?;
         let own = last.slot.checked_add(8)?.checked_add(size)?;
         let slot = own.checked_add(8)?;
         if slot >= stack_end {
             return None;
         }
         let address = self.word(slot)?;
-        self.call_before(address)?;
+        // A frame that is larger than it says has something else there.
+        if self
+            .call_before(address)?
+            .is_some_and(|target| target != function)
+        {
+            return None;
+        }
         // Where it saved its caller's frame pointer.
         let rbp = self.word(own)?;
         (last.cfa, last.rbp) = (Some(slot + 8), Some(own));
