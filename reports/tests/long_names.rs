@@ -104,8 +104,6 @@ fn are_cut_and_stay_apart() {
     fs::create_dir_all(&folder).unwrap();
     let file = folder.join("long.rs");
     fs::write(&file, source()).unwrap();
-    let no_heap = include_str!("hostile_debug/no_heap.rs");
-    fs::write(folder.join("no_heap.rs"), no_heap).unwrap();
     let path = library::build("long_names", &file, &["-Aimproper_ctypes_definitions"]);
     let bytes = fs::read(&path).unwrap();
     let image = reader::image(&bytes, &path).unwrap();

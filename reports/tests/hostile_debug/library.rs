@@ -3,8 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Builds a library without std from a source, under a folder of the test's own.
+/// Builds a library without std from a source, under a folder of the test's own. A
+/// source that a test made gets `no_heap.rs` beside it.
 pub(crate) fn build(test: &str, source: &Path, arguments: &[&str]) -> PathBuf {
+    let no_heap = source.with_file_name("no_heap.rs");
+    if !no_heap.exists() {
+        std::fs::write(no_heap, include_str!("no_heap.rs")).unwrap();
+    }
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(test);
     std::fs::create_dir_all(&folder).unwrap();
     let out = folder.join(source.with_extension("so").file_name().unwrap());
