@@ -236,7 +236,8 @@ impl<'a> Unwinder<'a> {
     }
 
     /// Bytes between the stack pointer and the frame pointer while a function runs that
-    /// begins as compilers have them: `push rbp; mov rbp, rsp`, pushes, `sub rsp, n`.
+    /// begins as compilers have them: `push rbp; mov rbp, rsp`, pushes, `sub rsp, n`. None
+    /// if it takes more than that: it rounds the stack pointer down, or touches pages.
     fn frame_size(&self, function: u64) -> Option<u64> {
         let mut code = [0; 48];
         self.memory.read(Addr(function), &mut code).ok()?;
@@ -245,25 +246,21 @@ impl<'a> Unwinder<'a> {
             .unwrap_or(&code);
         let mut rest = code.strip_prefix(&[0x55, 0x48, 0x89, 0xe5])?;
         let mut size = 0u64;
-        loop {
-            rest = match rest {
-                // push r8 to r15, push rax to rdi
-                [0x41, 0x50..=0x57, rest @ ..] | [0x50..=0x57, rest @ ..] => {
-                    size += 8;
-                    rest
-                }
-                // sub rsp, n
-                [0x48, 0x83, 0xec, n, rest @ ..] if *n < 0x80 => {
-                    size += u64::from(*n);
-                    return (!is_aligned(rest)).then_some(size);
-                }
-                [0x48, 0x81, 0xec, a, b, c, d, rest @ ..] => {
-                    size += u64::from(u32::from_le_bytes([*a, *b, *c, *d]));
-                    return (!is_aligned(rest)).then_some(size);
-                }
-                _ => return (!is_aligned(rest)).then_some(size),
-            };
+        // push r8 to r15, push rax to rdi
+        while let [0x41, 0x50..=0x57, behind @ ..] | [0x50..=0x57, behind @ ..] = rest {
+            (size, rest) = (size + 8, behind);
         }
+        // sub rsp, n
+        (size, rest) = match rest {
+            [0x48, 0x83, 0xec, n, behind @ ..] if *n < 0x80 => (size + u64::from(*n), behind),
+            [0x48, 0x81, 0xec, a, b, c, d, behind @ ..] => {
+                let n = u32::from_le_bytes([*a, *b, *c, *d]);
+                (size + u64::from(n), behind)
+            }
+            _ => (size, rest),
+        };
+        // At a call the stack pointer is a multiple of 16, as the frame pointer is.
+        (size.is_multiple_of(16) && !takes_more(rest)).then_some(size)
     }
 
     /// Whether the word below a return address can be the caller's frame pointer:
@@ -321,9 +318,16 @@ impl<'a> Unwinder<'a> {
     }
 }
 
-/// Whether an instruction rounds the stack pointer down: how far cannot be told then.
-fn is_aligned(code: &[u8]) -> bool {
-    matches!(code, [0x48, 0x83 | 0x81, 0xe4, ..])
+/// Whether an instruction rounds the stack pointer down (`and rsp, n`), or touches pages
+/// below it (`mov qword ptr [rsp], 0`, `lea r11, [rsp - n]`): how far it goes cannot be
+/// told then.
+fn takes_more(code: &[u8]) -> bool {
+    let rounds = matches!(code, [0x48, 0x83 | 0x81, 0xe4, ..]);
+    let touches = matches!(
+        code,
+        [0x48, 0xc7, 0x04, 0x24, ..] | [0x4c, 0x8d, 0x9c, 0x24, ..]
+    );
+    rounds || touches
 }
 
 /// Frames that the rules led through.
