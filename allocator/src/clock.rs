@@ -16,6 +16,7 @@
     clippy::arithmetic_side_effects
 )]
 
+use core::cell::Cell;
 use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 
 use endler_snapshot::{Clock, Tick};
@@ -35,6 +36,18 @@ pub(crate) struct Start {
     page: TimePage,
 }
 
+/// The tick that one thread saw last, and how often the kernel had written the time by
+/// then: as long as that count stands, the tick does.
+///
+/// The count comes round after 2^31 writes, 24 days at a thousand a second: a thread
+/// that asks nothing for just as long is told a tick too old, once.
+#[derive(Default)]
+pub(crate) struct Seen {
+    /// One more than the count; 0 for none.
+    count: Cell<u64>,
+    tick: Cell<u32>,
+}
+
 impl Start {
     pub(crate) const fn new() -> Self {
         Start {
@@ -52,14 +65,47 @@ impl Start {
     }
 
     /// Ticks since the start; 0 before it.
-    #[inline(always)]
+    #[inline(never)]
     pub(crate) fn tick(&self) -> u32 {
         let nanos = match self.page.read() {
-            Some(nanos) => nanos,
+            Some((nanos, _)) => nanos,
             None => self.ask(),
         };
+        self.ticks(nanos)
+    }
+
+    fn ticks(&self, nanos: u64) -> u32 {
         let ticks = nanos.wrapping_sub(self.nanos.load(Ordering::Relaxed)) >> SHIFT;
         ticks.min(u64::from(u32::MAX)) as u32
+    }
+
+    /// [`Start::tick`] if the kernel has not written the time since `seen`. Six
+    /// instructions.
+    #[inline(always)]
+    pub(crate) fn tick_as_seen(&self, seen: &Seen) -> Option<u32> {
+        let count = self.page.count()?;
+        (u64::from(count).wrapping_add(1) == seen.count.get()).then(|| seen.tick.get())
+    }
+
+    /// [`Start::tick`], which `seen` then knows.
+    #[inline(always)]
+    pub(crate) fn tick_seen(&self, seen: &Seen) -> u32 {
+        match self.tick_as_seen(seen) {
+            Some(tick) => tick,
+            None => self.see(seen),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn see(&self, seen: &Seen) -> u32 {
+        let Some((nanos, count)) = self.page.read() else {
+            return self.ticks(self.ask());
+        };
+        let tick = self.ticks(nanos);
+        seen.count.set(u64::from(count).wrapping_add(1));
+        seen.tick.set(tick);
+        tick
     }
 
     /// The coarse clock as the kernel's function tells it, by which the page is learned.

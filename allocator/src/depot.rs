@@ -85,13 +85,20 @@ impl Magazine {
     /// Puts a free slot; false if the magazine is full.
     #[inline(always)]
     pub(crate) fn put(&self, index: u32, died: u32) -> bool {
-        let held = self.held();
-        let Some(place) = self.rounds.get(held as usize) else {
-            return false;
-        };
-        place.store(u64::from(index) | u64::from(died) << 32, Ordering::Release);
-        self.held.store(held.wrapping_add(1), Ordering::Release);
-        true
+        let room = self.room();
+        room.inspect(|room| room.put(index, died)).is_some()
+    }
+
+    /// The place of the next round, if the magazine is not full.
+    #[inline(always)]
+    pub(crate) fn room(&self) -> Option<Room<'_>> {
+        let at = self.held();
+        let place = self.rounds.get(at as usize)?;
+        Some(Room {
+            magazine: self,
+            place,
+            at,
+        })
     }
 
     /// The free slots and when their blocks died, for a snapshot.
@@ -106,6 +113,24 @@ impl Magazine {
     /// Its number, which no other has.
     pub(crate) fn number(&self) -> u32 {
         self.number.load(Ordering::Relaxed)
+    }
+}
+
+/// Where a magazine's next round goes.
+pub(crate) struct Room<'a> {
+    magazine: &'a Magazine,
+    place: &'a AtomicU64,
+    at: u32,
+}
+
+impl Room<'_> {
+    /// Puts a free slot there.
+    #[inline(always)]
+    pub(crate) fn put(&self, index: u32, died: u32) {
+        let round = u64::from(index) | u64::from(died) << 32;
+        self.place.store(round, Ordering::Release);
+        let held = self.at.wrapping_add(1);
+        self.magazine.held.store(held, Ordering::Release);
     }
 }
 

@@ -87,13 +87,14 @@ impl<A: GlobalAlloc> Heap<A> {
         };
         // SAFETY: the caller's contract.
         let block = unsafe { self.inner.alloc(layout) };
-        if state == state::EXACT {
-            if block.is_null() {
-                nulls::refused();
-            } else {
-                hook::insert(block, size, Caller::new(sp, bp));
-            }
+        if state != state::EXACT {
+            return block;
         }
+        if block.is_null() {
+            nulls::refused();
+            return block;
+        }
+        hook::insert(block, size, Caller::new(sp, bp));
         block
     }
 
@@ -139,6 +140,17 @@ impl<A: GlobalAlloc> Heap<A> {
 
     #[inline(never)]
     unsafe fn dealloc_recorded(&self, block: *mut u8, layout: Layout) {
+        if state::now() != state::EXACT || !hook::remove_at_once(block) {
+            // SAFETY: the caller's contract.
+            return unsafe { self.dealloc_slow(block, layout) };
+        }
+        // SAFETY: the caller's contract.
+        unsafe { self.inner.dealloc(block, layout) }
+    }
+
+    #[cold]
+    #[inline(never)]
+    unsafe fn dealloc_slow(&self, block: *mut u8, layout: Layout) {
         match state::now() {
             state::EXACT => hook::remove(block),
             // SAFETY: the caller's contract.

@@ -248,6 +248,7 @@ fn context_slow(guard: &mut Guard<'_>, ip: u64, sp: u64, bp: u64) -> u32 {
 /// The frame that asked for a block, as the methods of [`crate::Heap`] know it:
 /// the registers at the return from the method.
 #[derive(Clone, Copy)]
+#[repr(C)]
 pub(crate) struct Caller {
     sp: u64,
     bp: u64,
@@ -274,6 +275,42 @@ impl Caller {
 /// Records a block that the inner allocator just gave.
 #[inline(always)]
 pub(crate) fn insert(block: *mut u8, size: usize, caller: Caller) {
+    if insert_at_once(block as u64, size, caller).is_none() {
+        insert_slow(block, size, caller);
+    }
+}
+
+/// Records a block if nothing is new: the thread, the moment, the stack and the address
+/// have been seen, and a free slot is at hand. Else none, and nothing is done.
+#[inline(always)]
+fn insert_at_once(addr: u64, size: usize, caller: Caller) -> Option<()> {
+    let row = row_if_any()?;
+    let mut guard = row.enter()?;
+    let context = context_at_once(guard.memo(), caller);
+    if context == 0 {
+        return None;
+    }
+    let entry = RECORDER.shadow.get(addr)?;
+    let stamp = RECORDER.epochs.stamp();
+    let born = RECORDER.start.tick_as_seen(&row.seen)?;
+    let (index, slot) = row.pop_at_once(stamp, &RECORDER.slab)?;
+    let (size, thread) = (size as u64, row.thread());
+    slot.store(Record::new(addr, size, thread, stamp, context, born));
+    entry.set(index);
+    Some(())
+}
+
+/// The context of a stack that is remembered; else 0. A function of its own, which needs
+/// no register but those that its callers have given up.
+#[inline(never)]
+fn context_at_once(memo: &Memo, caller: Caller) -> u32 {
+    let generation = RECORDER.objects.generation();
+    memo.known(caller.registers(), generation, &OwnStack)
+}
+
+#[cold]
+#[inline(never)]
+fn insert_slow(block: *mut u8, size: usize, caller: Caller) {
     match row_if_any() {
         Some(row) => insert_in(row, block, size, caller),
         None => insert_first(block, size, caller),
@@ -295,8 +332,7 @@ fn insert_in(row: &Row, block: *mut u8, size: usize, caller: Caller) {
     let Some(mut guard) = row.enter() else {
         return lose_request(Some(row));
     };
-    // Asked first, while there is little to keep over the call.
-    let born = RECORDER.start.tick();
+    let born = RECORDER.start.tick_seen(&row.seen);
     let context = context(&mut guard, caller.registers());
     if !try_insert(&guard, block as u64, size, context, born) {
         lose(&guard);
@@ -351,6 +387,31 @@ fn try_insert(guard: &Guard<'_>, addr: u64, size: usize, context: u32, born: u32
     true
 }
 
+/// Forgets a block that the inner allocator is about to take back, if nothing is new:
+/// see [`insert_at_once`]. Else false, and nothing is done.
+#[inline(always)]
+pub(crate) fn remove_at_once(addr: *mut u8) -> bool {
+    let entry = RECORDER.shadow.get(addr as u64);
+    let Some((entry, index)) = entry.and_then(|entry| Some((entry, entry.load()?))) else {
+        return true;
+    };
+    let Some(row) = row_if_any() else {
+        return false;
+    };
+    let Some(_guard) = row.enter() else {
+        return false;
+    };
+    let Some(died) = RECORDER.start.tick_as_seen(&row.seen) else {
+        return false;
+    };
+    let Some(room) = row.room() else {
+        return false;
+    };
+    entry.clear();
+    room.put(index, died);
+    true
+}
+
 /// Forgets a block that the inner allocator is about to take back.
 #[inline(always)]
 pub(crate) fn remove(addr: *mut u8) {
@@ -367,13 +428,14 @@ pub(crate) fn remove(addr: *mut u8) {
 /// Gives a slot back that records nothing any more.
 #[inline(always)]
 fn free_slot(index: u32) {
-    let died = RECORDER.start.tick();
+    let tick = || RECORDER.start.tick();
     let Some(row) = row() else {
-        return RECORDER.late.push(index, died, &RECORDER.slab);
+        return RECORDER.late.push(index, tick(), &RECORDER.slab);
     };
     let Some(guard) = row.enter() else {
-        return row.late.push(index, died, &RECORDER.slab);
+        return row.late.push(index, tick(), &RECORDER.slab);
     };
+    let died = RECORDER.start.tick_seen(&row.seen);
     guard.row.push(index, died, &RECORDER.slab, &RECORDER.depot);
 }
 

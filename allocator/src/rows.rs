@@ -34,7 +34,8 @@
 use core::cell::{Cell, UnsafeCell};
 use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicU32, AtomicU64, Ordering, compiler_fence};
 
-use crate::depot::{Depot, Magazine, Pair};
+use crate::clock::Seen;
+use crate::depot::{Depot, Magazine, Pair, Room};
 use crate::epochs::Stamp;
 use crate::late::Late;
 use crate::os;
@@ -82,6 +83,8 @@ pub(crate) struct Row {
     refills: Cell<u32>,
     pub(crate) late: Late,
     parking: Parking,
+    /// The time, as the thread saw it last.
+    pub(crate) seen: Seen,
     /// Allocations that could not be recorded.
     pub(crate) lost: AtomicU64,
     pub(crate) stacks: Stacks,
@@ -206,6 +209,34 @@ impl Row {
         }
         self.count(old, (round >> 32) as u32);
         Some((round as u32, slot))
+    }
+
+    /// [`Row::pop`], if that needs no call: else none, and nothing is done.
+    #[inline(always)]
+    pub(crate) fn pop_at_once<'a>(&self, stamp: Stamp, slab: &'a Slab) -> Option<(u32, &'a Slot)> {
+        let magazine = self.pair.loaded()?;
+        let (round, below) = magazine.top()?;
+        let (index, died) = (round as u32, (round >> 32) as u32);
+        let slot = slab.slot(index)?;
+        let old = slot.load();
+        if stamp.in_cut() {
+            return None;
+        }
+        if old.size() != 0 {
+            let age = died.saturating_sub(old.birth());
+            self.totals.freed_at_once(old.context(), old.size(), age)?;
+        }
+        magazine.shorten(below);
+        if below < self.cold.get() {
+            prefetch(magazine, below, slab);
+        }
+        Some((index, slot))
+    }
+
+    /// Where the thread's next free slot goes, if there is room.
+    #[inline(always)]
+    pub(crate) fn room(&self) -> Option<Room<'_>> {
+        self.pair.loaded()?.room()
     }
 
     /// Adds the end of a free slot's block to the totals, unless that was done.

@@ -214,10 +214,16 @@ impl Entry {
     pub(crate) fn take(self) -> Option<u32> {
         let slot = self.load();
         if slot.is_some() {
-            // SAFETY: as in `load`.
-            unsafe { &*self.0 }.store(0, Ordering::Release);
+            self.clear();
         }
         slot
+    }
+
+    /// Forgets the slot.
+    #[inline(always)]
+    pub(crate) fn clear(self) {
+        // SAFETY: as in `load`.
+        unsafe { &*self.0 }.store(0, Ordering::Release);
     }
 }
 

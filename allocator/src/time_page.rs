@@ -31,7 +31,7 @@
     clippy::arithmetic_side_effects
 )]
 
-use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
 use crate::os;
 use crate::unwind::stacks::has_room;
@@ -53,8 +53,8 @@ const MORE_WRITES: u64 = 16;
 pub(crate) struct TimePage {
     /// The pair; null as long as the function is to be asked.
     pair: AtomicPtr<[AtomicU64; 2]>,
-    /// Bytes from the count to the pair.
-    distance: AtomicUsize,
+    /// The sequence count; null with the pair.
+    count: AtomicPtr<AtomicU32>,
     trial: Trial,
 }
 
@@ -81,7 +81,7 @@ impl TimePage {
     pub(crate) const fn new() -> Self {
         TimePage {
             pair: AtomicPtr::new(core::ptr::null_mut()),
-            distance: AtomicUsize::new(0),
+            count: AtomicPtr::new(core::ptr::null_mut()),
             trial: Trial {
                 busy: AtomicBool::new(false),
                 seen: AtomicU32::new(0),
@@ -95,16 +95,15 @@ impl TimePage {
         }
     }
 
-    /// The clock in nanoseconds; none if the function is to be asked.
+    /// The clock in nanoseconds, and the sequence count that it stands under; none if the function is to be asked.
     #[inline(always)]
-    pub(crate) fn read(&self) -> Option<u64> {
+    pub(crate) fn read(&self) -> Option<(u64, u32)> {
         let pair = self.pair.load(Ordering::Acquire);
         if pair.is_null() {
             return None;
         }
-        let count = pair.wrapping_byte_sub(self.distance.load(Ordering::Relaxed));
-        // SAFETY: the trial found the count on a page that stays mapped.
-        let count = unsafe { &*count.cast::<AtomicU32>() };
+        // SAFETY: the trial found the count on a page that stays mapped; none is null.
+        let count = unsafe { self.count.load(Ordering::Acquire).as_ref() }?;
         // SAFETY: as for the count.
         let [seconds, nanos] = unsafe { &*pair };
         let before = count.load(Ordering::Acquire);
@@ -112,7 +111,16 @@ impl TimePage {
         let nanos = nanos.load(Ordering::Acquire);
         let after = count.load(Ordering::Relaxed);
         (before == after && before & 1 == 0)
-            .then(|| seconds.wrapping_mul(NANOS).wrapping_add(nanos))
+            .then(|| (seconds.wrapping_mul(NANOS).wrapping_add(nanos), before))
+    }
+
+    /// The sequence count, which stands as long as the time does; odd while the kernel
+    /// is writing it.
+    #[inline(always)]
+    pub(crate) fn count(&self) -> Option<u32> {
+        // SAFETY: as in `read`.
+        let count = unsafe { self.count.load(Ordering::Acquire).as_ref() }?;
+        Some(count.load(Ordering::Acquire))
     }
 
     /// Whether [`Self::learn`] is worth a call.
@@ -131,8 +139,7 @@ impl TimePage {
             return;
         }
         if let Some((pair, count)) = trial.step(ask) {
-            let distance = pair.wrapping_sub(count);
-            self.distance.store(distance as usize, Ordering::Relaxed);
+            self.count.store(count as *mut _, Ordering::Release);
             self.pair.store(pair as *mut _, Ordering::Release);
         }
         trial.busy.store(false, Ordering::Release);
@@ -141,9 +148,10 @@ impl TimePage {
     /// Compares with the function, and goes back to it if the page says another time.
     pub(crate) fn check(&self, ask: &dyn Fn() -> u64) {
         let before = ask();
-        let read = self.read();
+        let read = self.read().map(|(nanos, _)| nanos);
         let after = ask();
         if read.is_some_and(|read| !(before..=after).contains(&read)) {
+            self.count.store(core::ptr::null_mut(), Ordering::Release);
             self.pair.store(core::ptr::null_mut(), Ordering::Release);
         }
     }
@@ -315,7 +323,7 @@ mod tests {
         for _ in 0..200_000 {
             let before = kernels();
             // None while the kernel writes.
-            let read = page.read().unwrap_or(before);
+            let read = page.read().map_or(before, |(nanos, _)| nanos);
             assert!((before..=kernels()).contains(&read));
         }
         page.check(&kernels);
@@ -378,8 +386,8 @@ mod tests {
             page.learn(made.now.get(), &|| made.now.get());
         }
         let pair = page.pair.load(Ordering::Relaxed) as u64;
-        let distance = page.distance.load(Ordering::Relaxed) as u64;
-        (pair != 0).then(|| (pair - at, pair - distance - at))
+        let count = page.count.load(Ordering::Relaxed) as u64;
+        (pair != 0).then(|| (pair - at, count - at))
     }
 
     #[test]

@@ -77,8 +77,7 @@ impl Counts {
         }
     }
 
-    #[cold]
-    #[inline(never)]
+    #[inline(always)]
     fn add_long(&self, ticks: u32) {
         if let Some(count) = self.long.get(bucket(ticks)) {
             count.store(
@@ -119,6 +118,22 @@ impl ThreadTotals {
             Some(counts) => counts.add_freed(size, ticks),
             None => self.lose(),
         }
+    }
+
+    /// [`ThreadTotals::freed`], if the context has a place for it: else none, and nothing
+    /// is done.
+    #[inline(always)]
+    pub(crate) fn freed_at_once(&self, context: u32, size: u64, ticks: u32) -> Option<()> {
+        let context = context as usize;
+        let place = self.directory.get(context / CHUNK)?;
+        let chunk = place.load(Ordering::Acquire);
+        if chunk.is_null() {
+            return None;
+        }
+        // SAFETY: as in `counts`.
+        let chunk: &Chunk = unsafe { &*chunk };
+        chunk.get(context % CHUNK)?.add_freed(size, ticks);
+        Some(())
     }
 
     /// A realloc took a block of `size` bytes away.
