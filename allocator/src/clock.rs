@@ -48,6 +48,13 @@ pub(crate) struct Seen {
     tick: Cell<u32>,
 }
 
+impl Seen {
+    #[inline(always)]
+    pub(crate) fn tick(&self) -> u32 {
+        self.tick.get()
+    }
+}
+
 impl Start {
     pub(crate) const fn new() -> Self {
         Start {
@@ -79,20 +86,21 @@ impl Start {
         ticks.min(u64::from(u32::MAX)) as u32
     }
 
-    /// [`Start::tick`] if the kernel has not written the time since `seen`. Six
-    /// instructions.
+    /// Whether the kernel has not written the time since `seen`, whose tick is the
+    /// present one then. Six instructions.
     #[inline(always)]
-    pub(crate) fn tick_as_seen(&self, seen: &Seen) -> Option<u32> {
-        let count = self.page.count()?;
-        (u64::from(count).wrapping_add(1) == seen.count.get()).then(|| seen.tick.get())
+    pub(crate) fn is_as_seen(&self, seen: &Seen) -> bool {
+        let count = self.page.count();
+        count.is_some_and(|count| u64::from(count).wrapping_add(1) == seen.count.get())
     }
 
     /// [`Start::tick`], which `seen` then knows.
     #[inline(always)]
     pub(crate) fn tick_seen(&self, seen: &Seen) -> u32 {
-        match self.tick_as_seen(seen) {
-            Some(tick) => tick,
-            None => self.see(seen),
+        if self.is_as_seen(seen) {
+            seen.tick()
+        } else {
+            self.see(seen)
         }
     }
 

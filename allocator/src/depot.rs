@@ -82,6 +82,14 @@ impl Magazine {
         self.held.store(held, Ordering::Release);
     }
 
+    /// Takes the round that was put last; how many are left.
+    #[inline(always)]
+    pub(crate) fn drop_top(&self) -> u32 {
+        let left = self.held().wrapping_sub(1);
+        self.shorten(left);
+        left
+    }
+
     /// Puts a free slot; false if the magazine is full.
     #[inline(always)]
     pub(crate) fn put(&self, index: u32, died: u32) -> bool {

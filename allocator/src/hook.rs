@@ -275,29 +275,16 @@ impl Caller {
 /// Records a block that the inner allocator just gave.
 #[inline(always)]
 pub(crate) fn insert(block: *mut u8, size: usize, caller: Caller) {
-    if insert_at_once(block as u64, size, caller).is_none() {
-        insert_slow(block, size, caller);
+    let mut context = 0;
+    if let Some(row) = row_if_any()
+        && let Some(mut guard) = row.enter()
+    {
+        context = context_at_once(guard.memo(), caller);
+        if context != 0 && record_at_once(&guard, block as u64, size, context).is_some() {
+            return;
+        }
     }
-}
-
-/// Records a block if nothing is new: the thread, the moment, the stack and the address
-/// have been seen, and a free slot is at hand. Else none, and nothing is done.
-#[inline(always)]
-fn insert_at_once(addr: u64, size: usize, caller: Caller) -> Option<()> {
-    let row = row_if_any()?;
-    let mut guard = row.enter()?;
-    let context = context_at_once(guard.memo(), caller);
-    if context == 0 {
-        return None;
-    }
-    let entry = RECORDER.shadow.get(addr)?;
-    let stamp = RECORDER.epochs.stamp();
-    let born = RECORDER.start.tick_as_seen(&row.seen)?;
-    let (index, slot) = row.pop_at_once(stamp, &RECORDER.slab)?;
-    let (size, thread) = (size as u64, row.thread());
-    slot.store(Record::new(addr, size, thread, stamp, context, born));
-    entry.set(index);
-    Some(())
+    insert_slow(block, size, caller, context);
 }
 
 /// The context of a stack that is remembered; else 0. A function of its own, which needs
@@ -308,32 +295,41 @@ fn context_at_once(memo: &Memo, caller: Caller) -> u32 {
     memo.known(caller.registers(), generation, &OwnStack)
 }
 
-#[cold]
-#[inline(never)]
-fn insert_slow(block: *mut u8, size: usize, caller: Caller) {
-    match row_if_any() {
-        Some(row) => insert_in(row, block, size, caller),
-        None => insert_first(block, size, caller),
-    }
-}
-
-/// The first allocation of a thread.
-#[cold]
-#[inline(never)]
-fn insert_first(block: *mut u8, size: usize, caller: Caller) {
-    match claim_row() {
-        Some(row) => insert_in(row, block, size, caller),
-        None => lose_request(None),
-    }
-}
-
+/// Records a block if nothing is new: no cut is made, the moment and the address have
+/// been seen, and a free slot is at hand. Else none, and nothing is done.
 #[inline(always)]
-fn insert_in(row: &Row, block: *mut u8, size: usize, caller: Caller) {
+fn record_at_once(guard: &Guard<'_>, addr: u64, size: usize, context: u32) -> Option<()> {
+    let row = guard.row;
+    let stamp = RECORDER.epochs.stamp();
+    if stamp.in_cut() || !RECORDER.start.is_as_seen(&row.seen) {
+        return None;
+    }
+    let entry = RECORDER.shadow.get(addr)?;
+    let (index, slot) = row.pop_at_once(&RECORDER.slab)?;
+    let (size, thread, born) = (size as u64, row.thread(), row.seen.tick());
+    slot.store(Record::new(addr, size, thread, stamp, context, born));
+    entry.set(index);
+    Some(())
+}
+
+/// [`insert`] when something is new. `context` is 0 if the stack is.
+#[cold]
+#[inline(never)]
+fn insert_slow(block: *mut u8, size: usize, caller: Caller, context: u32) {
+    let Some(row) = row() else {
+        return lose_request(None);
+    };
     let Some(mut guard) = row.enter() else {
         return lose_request(Some(row));
     };
+    let context = match context {
+        0 => {
+            let Registers { ip, sp, bp } = caller.registers();
+            context_slow(&mut guard, ip, sp, bp)
+        }
+        context => context,
+    };
     let born = RECORDER.start.tick_seen(&row.seen);
-    let context = context(&mut guard, caller.registers());
     if !try_insert(&guard, block as u64, size, context, born) {
         lose(&guard);
     }
@@ -401,14 +397,14 @@ pub(crate) fn remove_at_once(addr: *mut u8) -> bool {
     let Some(_guard) = row.enter() else {
         return false;
     };
-    let Some(died) = RECORDER.start.tick_as_seen(&row.seen) else {
+    if !RECORDER.start.is_as_seen(&row.seen) {
         return false;
-    };
+    }
     let Some(room) = row.room() else {
         return false;
     };
     entry.clear();
-    room.put(index, died);
+    room.put(index, row.seen.tick());
     true
 }
 

@@ -211,24 +211,21 @@ impl Row {
         Some((round as u32, slot))
     }
 
-    /// [`Row::pop`], if that needs no call: else none, and nothing is done.
+    /// [`Row::pop`] outside a cut, if that needs no call: else none, and nothing is done.
+    /// What is read anew is so that few registers are needed.
     #[inline(always)]
-    pub(crate) fn pop_at_once<'a>(&self, stamp: Stamp, slab: &'a Slab) -> Option<(u32, &'a Slot)> {
-        let magazine = self.pair.loaded()?;
-        let (round, below) = magazine.top()?;
+    pub(crate) fn pop_at_once<'a>(&self, slab: &'a Slab) -> Option<(u32, &'a Slot)> {
+        let (round, _) = self.pair.loaded()?.top()?;
         let (index, died) = (round as u32, (round >> 32) as u32);
         let slot = slab.slot(index)?;
         let old = slot.load();
-        if stamp.in_cut() {
-            return None;
-        }
         if old.size() != 0 {
             let age = died.saturating_sub(old.birth());
             self.totals.freed_at_once(old.context(), old.size(), age)?;
         }
-        magazine.shorten(below);
+        let below = self.pair.loaded()?.drop_top();
         if below < self.cold.get() {
-            prefetch(magazine, below, slab);
+            prefetch(self.pair.loaded()?, below, slab);
         }
         Some((index, slot))
     }

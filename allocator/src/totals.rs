@@ -68,16 +68,22 @@ pub(crate) struct ThreadTotals {
 
 impl Counts {
     #[inline(always)]
-    pub(crate) fn add_freed(&self, size: u64, ticks: u32) {
+    fn add_short(&self, size: u64, ticks: u32) {
         add(&self.freed, 1);
         add(&self.freed_bytes, size);
         add(&self.lifetime_ticks, u64::from(ticks));
+    }
+
+    #[inline(always)]
+    pub(crate) fn add_freed(&self, size: u64, ticks: u32) {
+        self.add_short(size, ticks);
         if ticks >= SECOND {
             self.add_long(ticks);
         }
     }
 
-    #[inline(always)]
+    #[cold]
+    #[inline(never)]
     fn add_long(&self, ticks: u32) {
         if let Some(count) = self.long.get(bucket(ticks)) {
             count.store(
@@ -120,19 +126,19 @@ impl ThreadTotals {
         }
     }
 
-    /// [`ThreadTotals::freed`], if the context has a place for it: else none, and nothing
-    /// is done.
+    /// [`ThreadTotals::freed`] of a block that lived less than a second, if the context has
+    /// a place for it: else none, and nothing is done.
     #[inline(always)]
     pub(crate) fn freed_at_once(&self, context: u32, size: u64, ticks: u32) -> Option<()> {
         let context = context as usize;
         let place = self.directory.get(context / CHUNK)?;
         let chunk = place.load(Ordering::Acquire);
-        if chunk.is_null() {
+        if chunk.is_null() || ticks >= SECOND {
             return None;
         }
         // SAFETY: as in `counts`.
         let chunk: &Chunk = unsafe { &*chunk };
-        chunk.get(context % CHUNK)?.add_freed(size, ticks);
+        chunk.get(context % CHUNK)?.add_short(size, ticks);
         Some(())
     }
 

@@ -164,8 +164,23 @@ impl Memo {
             return 0;
         }
         // A twig's start lies in the thread's own stack, as its words do.
-        let mut path = Path::first(start);
-        for _ in 0..=DEEPEST {
+        let path = Path::first(start);
+        match self.twigs.find(path, start) {
+            Some(twig) if !twig.is_signpost() => self.holds(twig, start, words),
+            Some(signpost) => {
+                let path = path.behind(signpost, start, words);
+                self.known_behind(path, start.ip, start.sp, start.bp, words)
+            }
+            None => 0,
+        }
+    }
+
+    /// [`Memo::known`] behind a signpost. The registers are passed one by one, so that
+    /// the fast path need not put them into memory.
+    #[inline(never)]
+    fn known_behind<W: Words>(&self, path: Path, ip: u64, sp: u64, bp: u64, words: &W) -> u32 {
+        let (mut path, start) = (path, Registers { ip, sp, bp });
+        for _ in 0..DEEPEST {
             match self.twigs.find(path, start) {
                 Some(twig) if !twig.is_signpost() => return self.holds(twig, start, words),
                 Some(signpost) => path = path.behind(signpost, start, words),
