@@ -72,7 +72,10 @@ pub(crate) struct Record {
 impl Record {
     /// The frames, innermost first.
     pub(crate) fn frames(&self) -> &[u64] {
-        let first = (&raw const *self).wrapping_add(1).cast::<u64>();
+        // Of the arena, whose address came from the kernel, and not of the head alone.
+        let head = (&raw const *self).addr();
+        let first = head.wrapping_add(size_of::<Record>());
+        let first = core::ptr::with_exposed_provenance::<u64>(first);
         // SAFETY: `len` words were written behind the record before it was published.
         unsafe { core::slice::from_raw_parts(first, self.len as usize) }
     }

@@ -31,6 +31,7 @@ const MAX_REGIONS: usize = 1 << 13;
 ///
 /// # Safety
 /// 1. The call must be sound with these arguments in the current process.
+#[cfg(not(miri))]
 #[inline]
 pub(crate) unsafe fn syscall(number: i64, args: [u64; 6]) -> i64 {
     let [a, b, c, d, e, f] = args;
@@ -47,6 +48,32 @@ pub(crate) unsafe fn syscall(number: i64, args: [u64; 6]) -> i64 {
         );
     }
     result
+}
+
+/// Miri, which runs the unit tests of what is pure (`tests/model.sh`), knows no
+/// instructions by hand: mappings are blocks of its own.
+///
+/// # Safety
+/// 1. As above.
+#[cfg(miri)]
+pub(crate) unsafe fn syscall(number: i64, args: [u64; 6]) -> i64 {
+    use std::alloc::{Layout, alloc_zeroed, dealloc};
+    let [at, len, ..] = args;
+    let layout = Layout::from_size_align(args[1] as usize, 4096);
+    match (number, layout) {
+        (libc::SYS_mmap, Ok(layout)) if len > 0 => {
+            // SAFETY: the length is not zero.
+            let block = unsafe { alloc_zeroed(layout) };
+            block.expose_provenance() as i64
+        }
+        (libc::SYS_munmap, Ok(layout)) => {
+            // SAFETY: (1): made above with this length.
+            unsafe { dealloc(core::ptr::with_exposed_provenance_mut(at as usize), layout) };
+            0
+        }
+        (libc::SYS_mprotect | libc::SYS_madvise | libc::SYS_prctl, _) => 0,
+        _ => i64::from(-libc::ENOSYS),
+    }
 }
 
 /// Maps `len` bytes of zeroed private memory that is not huge-paged, or null,

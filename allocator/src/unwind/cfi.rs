@@ -212,4 +212,12 @@ const FRAME_ENCODING: gimli::Encoding = gimli::Encoding {
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects
 )]
+mod made;
+#[cfg(test)]
+#[allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
 mod tests;

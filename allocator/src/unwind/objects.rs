@@ -60,6 +60,18 @@ pub(crate) struct Object {
 }
 
 impl Object {
+    /// A file that a test has made.
+    #[cfg(test)]
+    pub(super) fn of(range: core::ops::Range<u64>, eh_frame_hdr: u64) -> Self {
+        Object {
+            start: range.start,
+            end: range.end,
+            eh_frame_hdr,
+            stays: true,
+            known: false,
+        }
+    }
+
     /// The bytes of `.eh_frame_hdr` and what follows it.
     pub(crate) fn eh_frame_hdr(&self) -> Option<&[u8]> {
         self.bytes_from(self.eh_frame_hdr)
