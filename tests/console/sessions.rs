@@ -112,7 +112,7 @@ fn tables_of_a_real_process_are_heapys_and_trackrefs_to_the_letter() {
     let expect = "\
 Partition of a set of 100 objects. Total size = 3200 bytes.
  Index  Count   %     Size   % Cumulative  % Type
-     0    100 100     3200 100     3200 100 Box<console::host::Page>";
+     0    100 100     3200 100      3200 100 Box<console::host::Page>";
     assert_eq!(pages, expect);
     answer(&mut client, "x = hpy.heap()");
     host.tell("more");
@@ -121,7 +121,7 @@ Partition of a set of 100 objects. Total size = 3200 bytes.
     let expect = "\
 Partition of a set of 50 objects. Total size = 1600 bytes.
  Index  Count   %     Size   % Cumulative  % Type
-     0     50 100     1600 100     1600 100 Box<console::host::Page>";
+     0     50 100     1600 100      1600 100 Box<console::host::Page>";
     assert_eq!(newer, expect);
     let fields = answer(&mut client, "get_oldest('console::host::Page')");
     let (head, values) = fields.split_once('\n').expect("fields");
