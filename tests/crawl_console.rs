@@ -62,11 +62,12 @@ fn which_spider_leaks_is_asked_on_the_live_process() {
     let count = page.and_then(|row| row.split_whitespace().nth(1));
     assert_eq!(count, Some(&*pages.to_string()), "{table}");
 
-    let held = ask(&mut client, "hpy.heap().bytype[0].byvia");
-    let body = "crawl::http::Response<String>.body";
-    let first = *rows(&held).first().expect("a row");
-    assert!(first.ends_with(&format!(" {body}")), "{held}");
-    let tags = ask(&mut client, "_[0].bytag");
+    // Of a site so small the largest type is a connection's buffers.
+    let held = ask(&mut client, "hpy.heap().where('type=String').byvia.all");
+    let body = " crawl::http::Response<String>.body";
+    let row = rows(&held).iter().position(|row| row.ends_with(body));
+    let row = row.unwrap_or_else(|| panic!("no{body}: {held}"));
+    let tags = ask(&mut client, &format!("_[{row}].bytag"));
     let tags = rows(&tags);
     assert!(
         tags.len() == 1 && tags[0].ends_with(" spider=books"),
