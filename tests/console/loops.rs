@@ -1,4 +1,6 @@
-//! A thousand queries, and a thousand snapshots, leave nothing behind.
+//! A thousand queries, and many snapshots, leave nothing behind.
+//!
+//! A thousand snapshots: `ENDLER_CONSOLE_SNAPSHOTS=1000 cargo test --test console loops`.
 
 use endler::console::client::Said;
 
@@ -73,17 +75,19 @@ fn snapshots(host: &mut Host, times: usize) {
 }
 
 #[test]
-fn a_thousand_snapshots_leave_no_file_process_thread_or_byte() {
+fn snapshots_in_a_row_leave_no_file_process_thread_or_byte() {
     if is_host() {
         return;
     }
-    let test = "loops::a_thousand_snapshots_leave_no_file_process_thread_or_byte";
+    let test = "loops::snapshots_in_a_row_leave_no_file_process_thread_or_byte";
     let Some(mut host) = Host::without_types(test) else {
         return;
     };
-    snapshots(&mut host, 50);
+    let times = std::env::var("ENDLER_CONSOLE_SNAPSHOTS");
+    let times = times.map_or(40, |times| times.parse().expect("a number"));
+    snapshots(&mut host, 10);
     let before = settled(&mut host);
-    snapshots(&mut host, 1000);
+    snapshots(&mut host, times);
     let after = settled(&mut host);
     assert_eq!(after, before, "descriptors, threads, live bytes");
     host.end();
