@@ -88,7 +88,11 @@ enum State {
     Seen,
 }
 
-#[allow(dead_code, reason = "read through its layout alone")]
+#[allow(
+    dead_code,
+    clippy::box_collection,
+    reason = "read through its layout alone"
+)]
 struct Maps {
     sites: HashMap<String, Vec<Request>>,
     by_number: BTreeMap<i32, String>,
