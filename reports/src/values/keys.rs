@@ -58,6 +58,11 @@ impl Engine<'_> {
             if wanted.contains(&printed) {
                 return Ok(value);
             }
+            // Then no key is one.
+            let is_number = printed.parse::<i128>().is_ok();
+            if matches!(key, Key::Number(_)) && !is_number {
+                break;
+            }
         }
         let mut there = Vec::new();
         for &(of, _) in items.iter().take(LISTED) {
