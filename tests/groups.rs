@@ -48,6 +48,10 @@ fn main() {
          sets RLIMIT_DATA, which counts the same for one process)"
     );
     println!(
+        "not run here in full: snapshots of a console in a row (40; ENDLER_CONSOLE_SNAPSHOTS says \
+         how many)"
+    );
+    println!(
         "not run here in full: `soak` (5 s; 60 s in .ci/run; ENDLER_SOAK_SECONDS says how long)"
     );
     println!(

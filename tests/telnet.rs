@@ -10,6 +10,7 @@ use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use endler::console::client::{Client, Said};
 use endler::console::{Options, serve};
 use endler::trackref::Tracked;
 
@@ -121,8 +122,20 @@ fn a_session_as_a_user_has_it() {
     );
     let table = ask(&mut telnet, "prefs()");
     assert!(table.contains("Live References\r\n"), "{table:?}");
-    let row = table.lines().find(|line| line.contains("Spider"));
-    assert!(row.is_some_and(|row| row.contains(" 1 ")), "{table}");
+    let row = table.lines().find(|line| line.starts_with("Spider "));
+    let row = row.unwrap_or_else(|| panic!("{table}"));
+    // trackref's line to the letter, but for the age.
+    let (before, age) = row.split_once("oldest: ").expect(row);
+    assert_eq!(before, "Spider                              1   ");
+    let age = age
+        .strip_suffix("s ago")
+        .and_then(|s| s.parse::<u64>().ok());
+    assert!(age.is_some(), "{row}");
+    let one = ask(&mut telnet, "hpy.heap() & iter_all('Spider')");
+    let expect = "Partition of a set of 1 object. Total size = ";
+    assert!(one.contains(expect), "{one}");
+    let header = " Index  Count   %     Size   % Cumulative  % Type\r\n";
+    assert!(one.contains(header), "{one}");
     let name = ask(&mut telnet, "get_oldest('Spider').name");
     assert!(name.contains("books"), "{name}");
     let heap = ask(&mut telnet, "hpy.heap()");
@@ -166,6 +179,38 @@ fn three_wrong_passwords_end_the_connection() {
     let elsewhere = std::net::SocketAddr::from(([127, 0, 0, 2], host.port));
     let refused = TcpStream::connect_timeout(&elsewhere, Duration::from_secs(5));
     assert!(refused.is_err(), "it listens elsewhere too");
+}
+
+#[test]
+fn who_only_knocks_at_the_port_keeps_nobody_from_the_socket() {
+    if role().is_some() {
+        return program();
+    }
+    let host = Host::new("who_only_knocks_at_the_port_keeps_nobody_from_the_socket");
+    let mut knocking = Vec::new();
+    for number in 1..=5 {
+        let mut stream = TcpStream::connect(("127.0.0.1", host.port)).expect("connects");
+        stream
+            .set_read_timeout(Some(Duration::from_secs(50)))
+            .expect("set");
+        let mut said = String::new();
+        if number == 5 {
+            stream.read_to_string(&mut said).expect("the end");
+            assert!(said.contains("refused: 4 connections"), "{said}");
+        } else {
+            let mut asked = vec![0; 13];
+            stream.read_exact(&mut asked).expect("asked");
+            assert!(asked.ends_with(b"Password: "), "{asked:?}");
+        }
+        knocking.push(stream);
+    }
+    let mut client = Client::connect(host.child.id()).expect("a console");
+    let said = client.ask("help").expect("an answer");
+    assert!(
+        matches!(&said[..], [Said::Answer(text)] if text.contains("heap")),
+        "{said:?}"
+    );
+    drop((client, knocking));
 }
 
 const IAC: u8 = 255;

@@ -122,6 +122,11 @@ fn steps_lead_into_values() {
 }
 
 #[test]
+fn keys_lead_to_values_of_maps() {
+    steps::keys();
+}
+
+#[test]
 fn memory_is_not_believed() {
     hostile::check();
 }

@@ -23,7 +23,8 @@ use super::telnet::{self, Password, Port};
 use crate::console::Options;
 use crate::{Error, signal};
 
-/// Connections at a time.
+/// Connections at a time, by each way: who may only knock at the port keeps nobody from
+/// the socket.
 const CONNECTIONS: usize = 4;
 /// Enough for reading lines: heaps are looked at on the profiler's thread alone.
 const STACK: usize = 1 << 20;
@@ -165,7 +166,7 @@ impl Doors {
         let port = port.map(|port| Door::new(port.listener.as_raw_fd()));
         let end_door = Door::new(end.as_raw_fd());
         let fd = |door: &Option<Door>| (door.as_ref().map_or(-1, |door| door.fd), READ);
-        let mut sessions: Vec<JoinHandle<()>> = Vec::new();
+        let [mut at_socket, mut at_port]: [Vec<JoinHandle<()>>; 2] = Default::default();
         loop {
             let [by_socket, by_port, ended] =
                 wait([fd(&socket), fd(&port), (end_door.fd, READ)], None);
@@ -178,17 +179,19 @@ impl Doors {
             if ended != 0 {
                 break;
             }
-            sessions.retain(|session| !session.is_finished());
+            for sessions in [&mut at_socket, &mut at_port] {
+                sessions.retain(|session| !session.is_finished());
+            }
             if by_socket != 0 {
-                self.by_socket(&mut sessions, end_door.fd);
+                self.by_socket(&mut at_socket, end_door.fd);
             }
             if by_port != 0 {
-                self.by_port(&mut sessions, end_door.fd);
+                self.by_port(&mut at_port, end_door.fd);
             }
         }
         // Nobody new meanwhile.
         (self.socket, self.port) = (None, None);
-        for session in sessions {
+        for session in at_socket.into_iter().chain(at_port) {
             let _ = session.join();
         }
     }

@@ -50,6 +50,7 @@ mod here {
     mod system;
     mod target;
     mod telnet;
+    mod until;
     mod wants;
 
     pub(super) use accept::{Serving, serve};

@@ -23,6 +23,7 @@ use super::lines::{Event, LONGEST};
 use super::outside;
 use super::system::{READ, WRITE, wait};
 use super::target::{self, Reach, Target};
+use super::until::Until;
 use super::wants::{Want, Wants};
 use crate::console::Options;
 use crate::stay::Level;
@@ -168,14 +169,12 @@ impl Session {
                 return Err(Gone);
             }
             if left.is_zero() {
-                let minutes = self.options.copy_lives.as_secs_f64() / 60.0;
-                self.client.tell(
-                    What::Notice,
-                    &format!(
-                        "nothing was asked for {minutes:.0} minutes: the heap is given back; \
-                         the next line takes a new one"
-                    ),
-                )?;
+                let text = format!(
+                    "nothing was asked for {}: the heap is given back; the next line takes a \
+                     new one",
+                    span(limit)
+                );
+                self.client.tell(What::Notice, &text)?;
                 continue;
             }
             let copy = self.copy.as_ref().map_or([-1; 2], Copy::waits_for);
@@ -256,8 +255,8 @@ impl Session {
         match why {
             Stopped::Gone | Stopped::Interrupted => "interrupted".into(),
             Stopped::Late => format!(
-                "given up after {} s; the next line takes a new heap",
-                self.options.answer_within.as_secs()
+                "given up after {}; the next line takes a new heap",
+                span(self.options.answer_within)
             ),
             Stopped::Died(freeze::Error::Memory { budget }) => format!(
                 "this needs more than the {budget} bytes of memory that a query may take; the next \
@@ -344,7 +343,7 @@ impl Session {
 
     /// Waits until what the last line left behind is saved.
     fn settle(&mut self) -> Result<(), Stopped> {
-        let until = Instant::now() + self.options.answer_within;
+        let until = Until::within(self.options.answer_within);
         while self.copy.as_ref().is_some_and(|copy| copy.saving) {
             self.hear(until)?;
         }
@@ -353,7 +352,7 @@ impl Session {
 
     /// Waits for the names that are wanted, and gives them to the peer.
     fn hint(&mut self) -> Result<(), Stopped> {
-        let until = Instant::now() + self.options.answer_within;
+        let until = Until::within(self.options.answer_within);
         while self.copy.as_ref().is_some_and(|copy| copy.naming) {
             self.hear(until)?;
         }
@@ -373,7 +372,7 @@ impl Session {
             self.begin()?;
         }
         let request = Request::new(line, statement).encode();
-        let until = Instant::now() + self.options.answer_within;
+        let until = Until::within(self.options.answer_within);
         let mut left = &request[..];
         while !left.is_empty() {
             let Some(copy) = &mut self.copy else {
@@ -443,7 +442,7 @@ impl Session {
         let begun = begun.map_err(Stopped::Failed)?;
         let running = self.wait_for(&begun.made)?;
         self.copy = Some(begun.with(running).map_err(Stopped::Failed)?);
-        let until = began + self.options.answer_within;
+        let until = Until::after(began, self.options.answer_within);
         loop {
             match self.hear(until)? {
                 Some(Told::Ready) => return Ok(()),
@@ -454,7 +453,7 @@ impl Session {
     }
 
     /// What the copy says next; none for what concerns nobody else.
-    fn hear(&mut self, until: Instant) -> Result<Option<Told>, Stopped> {
+    fn hear(&mut self, until: Until) -> Result<Option<Told>, Stopped> {
         loop {
             let Some(copy) = &mut self.copy else {
                 return Ok(None);
@@ -478,8 +477,8 @@ impl Session {
     }
 
     /// Waits until the copy is ready for this, and takes what it has said.
-    fn wait(&mut self, until: Instant, what: i16) -> Result<(), Stopped> {
-        let left = until.saturating_duration_since(Instant::now());
+    fn wait(&mut self, until: Until, what: i16) -> Result<(), Stopped> {
+        let left = until.left();
         let Some([channel, ending]) = self.copy.as_ref().map(Copy::waits_for) else {
             return Err(Stopped::Late);
         };
@@ -509,5 +508,14 @@ impl Session {
             Some(copy) => Stopped::Died(copy.why_it_ended()),
             None => Stopped::Late,
         }
+    }
+}
+
+/// A time as a person says it.
+fn span(time: Duration) -> String {
+    match time.as_secs() {
+        0 => format!("{} ms", time.as_millis()),
+        seconds @ 1..120 => format!("{seconds} s"),
+        seconds => format!("{} minutes", seconds / 60),
     }
 }

@@ -117,6 +117,38 @@ fn a_copy_that_is_killed_is_told_and_the_next_line_makes_another() {
 }
 
 #[test]
+fn a_query_that_takes_too_much_memory_ends_and_the_session_goes_on() {
+    if is_host() {
+        return;
+    }
+    let test = "ends::a_query_that_takes_too_much_memory_ends_and_the_session_goes_on";
+    let host = Host::with(test, &[("MEMORY", "100000")]);
+    let mut client = host.client();
+    for line in ["hpy.heap()", "prefs()"] {
+        let said = client.ask(line).expect("an answer");
+        let (last, before) = said.split_last().expect("an answer");
+        let told = "this needs more than the 100000 bytes of memory that a query may take";
+        assert!(
+            matches!(last, Said::Failure(why) if why.starts_with(told)),
+            "{said:?}"
+        );
+        // What it was tried without.
+        let without = ["without references: ", "without types: "];
+        for (one, without) in before.iter().zip(without) {
+            assert!(
+                matches!(one, Said::Notice(text) if text.starts_with(without)),
+                "{said:?}"
+            );
+        }
+        assert_eq!(before.len(), 2, "{said:?}");
+        host.wait_for_no_copy();
+    }
+    assert!(answer(&mut client, "help").contains("heap"));
+    drop(client);
+    host.end();
+}
+
+#[test]
 fn a_copy_ends_with_its_host() {
     if is_host() {
         return;

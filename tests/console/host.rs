@@ -8,6 +8,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+use endler::Bytes;
 use endler::console::client::{Client, Said, Want};
 use endler::console::{Options, serve};
 use endler::trackref::Tracked;
@@ -60,6 +61,13 @@ pub(crate) fn is_host() -> bool {
     let mut options = Options::new().answer_within(Duration::from_secs(900));
     if let Ok(millis) = std::env::var("COPY_LIVES") {
         options = options.copy_lives(Duration::from_millis(millis.parse().expect("a number")));
+    }
+    if let Ok(bytes) = std::env::var("MEMORY") {
+        options = options.memory(Bytes(bytes.parse().expect("a number")));
+    }
+    if std::env::var_os("FOR_EVER").is_some() {
+        let ever = Duration::MAX;
+        options = options.answer_within(ever).copy_lives(ever);
     }
     if let Some(directory) = std::env::var_os("DUMP_INTO") {
         options = options.dump_into(directory);
@@ -132,7 +140,9 @@ pub(crate) fn entries(path: &str) -> usize {
 struct Runtime(PathBuf);
 
 impl Runtime {
-    fn new(test: &str) -> Self {
+    /// By the last part of the test's name.
+    fn of(test: &str) -> Self {
+        let test = test.rsplit("::").next().expect("a name");
         let name = format!("endler-{:.40}-{}", test, std::process::id());
         let path = std::env::temp_dir().join(name);
         let _ = std::fs::remove_dir_all(&path);
@@ -163,13 +173,40 @@ impl Host {
 
     /// With these variables in its environment.
     pub(crate) fn with(test: &str, variables: &[(&str, &str)]) -> Self {
-        let runtime = Runtime::new(test.rsplit("::").next().expect("a name"));
+        let runtime = Runtime::of(test);
         let mut command = again(test, "host");
         command
             .env("XDG_RUNTIME_DIR", &runtime.0)
-            .envs(variables.iter().copied())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped());
+            .envs(variables.iter().copied());
+        Host::started(command, runtime)
+    }
+
+    /// Without debug information, so that its heaps are ready at once; none where
+    /// nothing takes that away.
+    pub(crate) fn without_types(test: &str) -> Option<Self> {
+        let runtime = Runtime::of(test);
+        let program = runtime.0.join("program");
+        let mut strip = std::process::Command::new("objcopy");
+        strip
+            .arg("--strip-debug")
+            .arg(std::env::current_exe().expect("the path of this test"))
+            .arg(&program);
+        if !strip.status().is_ok_and(|status| status.success()) {
+            println!("not run: there is no objcopy");
+            return None;
+        }
+        let same = again(test, "host");
+        let mut command = std::process::Command::new(&program);
+        command
+            .args(same.get_args())
+            .env("ROLE", "host")
+            .env_remove("ENDLER")
+            .env("XDG_RUNTIME_DIR", &runtime.0);
+        Some(Host::started(command, runtime))
+    }
+
+    fn started(mut command: std::process::Command, runtime: Runtime) -> Self {
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().expect("starts");
         let output = BufReader::new(child.stdout.take().expect("piped"));
         let mut host = Host {

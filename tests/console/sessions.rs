@@ -52,6 +52,85 @@ fn tracked_objects_of_the_process_are_in_the_tables() {
     host.end();
 }
 
+/// A row of trackref's table: `%-30s %6d   oldest: %ds ago`, and where it is from.
+fn row(name: &str, count: u64, seconds: u64, from: &str) -> String {
+    let mut row = String::from(name);
+    row += &" ".repeat(30usize.saturating_sub(name.len()));
+    let digits = count.to_string();
+    row += &" ".repeat(1 + 6usize.saturating_sub(digits.len()));
+    row + &digits + "   oldest: " + &seconds.to_string() + "s ago" + from
+}
+
+/// The seconds of a row.
+fn seconds(row: &str) -> u64 {
+    let (_, behind) = row.split_once("   oldest: ").expect(row);
+    let (seconds, _) = behind.split_once("s ago").expect(row);
+    seconds.parse().expect(row)
+}
+
+#[test]
+fn tables_of_a_real_process_are_heapys_and_trackrefs_to_the_letter() {
+    if is_host() {
+        return;
+    }
+    let began = std::time::Instant::now();
+    let mut host =
+        Host::new("sessions::tables_of_a_real_process_are_heapys_and_trackrefs_to_the_letter");
+    let mut client = host.client();
+    let table = answer(&mut client, "prefs()");
+    let mut lines = table.lines();
+    assert_eq!(lines.next(), Some("Live References"));
+    assert_eq!(lines.next(), Some(""));
+    let rows: Vec<&str> = lines.collect();
+    let most = began.elapsed().as_secs() + 1;
+    for (name, count, from) in [("Box<Page>", 100, "   heap"), ("Spider", 1, "")] {
+        let found = rows.iter().find(|row| row.split("  ").next() == Some(name));
+        let found = *found.unwrap_or_else(|| panic!("no {name}: {table}"));
+        assert_eq!(found, row(name, count, seconds(found), from));
+        assert!(seconds(found) <= most, "{found}, after {most} s");
+    }
+    // What else is alive here nobody but the process knows; its rows are as these.
+    for one in &rows {
+        let name = one.get(..30).map_or(*one, str::trim_end);
+        let from = if one.ends_with("   heap") {
+            "   heap"
+        } else {
+            ""
+        };
+        let count = one
+            .split("   oldest: ")
+            .next()
+            .and_then(|row| row.rsplit(' ').next());
+        let count = count.and_then(|n| n.parse().ok());
+        if name.len() < 30 {
+            assert_eq!(*one, row(name, count.expect(one), seconds(one), from));
+        }
+    }
+    assert!(rows.is_sorted(), "{table}");
+
+    let pages = answer(&mut client, "hpy.heap() & iter_all('console::host::Page')");
+    let expect = "\
+Partition of a set of 100 objects. Total size = 3200 bytes.
+ Index  Count   %     Size   % Cumulative  % Type
+     0    100 100     3200 100      3200 100 Box<console::host::Page>";
+    assert_eq!(pages, expect);
+    answer(&mut client, "x = hpy.heap()");
+    host.tell("more");
+    answer(&mut client, "y = hpy.heap()");
+    let newer = answer(&mut client, "(y - x) & iter_all('console::host::Page')");
+    let expect = "\
+Partition of a set of 50 objects. Total size = 1600 bytes.
+ Index  Count   %     Size   % Cumulative  % Type
+     0     50 100     1600 100      1600 100 Box<console::host::Page>";
+    assert_eq!(newer, expect);
+    let fields = answer(&mut client, "get_oldest('console::host::Page')");
+    let (head, values) = fields.split_once('\n').expect("fields");
+    assert!(head.starts_with("Box<console::host::Page> at 0x"), "{head}");
+    assert!(head.contains(", 32 bytes, "), "{head}");
+    assert_eq!(values, "  url: \"http://books.test/0\"\n  number: 0");
+    host.end();
+}
+
 #[test]
 fn five_heaps_are_too_many() {
     if is_host() {
@@ -215,6 +294,24 @@ fn a_copy_that_nobody_asks_ends_and_the_next_line_makes_another() {
     // The variable is of the heap before, which is still known.
     assert!(answer(&mut client, "x").contains("Page"));
     host.copy();
+    host.end();
+}
+
+#[test]
+fn times_may_be_longer_than_any_clock() {
+    if is_host() {
+        return;
+    }
+    let test = "sessions::times_may_be_longer_than_any_clock";
+    let host = Host::with(test, &[("FOR_EVER", "yes")]);
+    let mut client = host.client();
+    answer(&mut client, "x = hpy.heap()");
+    let copy = host.copy();
+    assert!(answer(&mut client, "x").contains("Page"));
+    assert_eq!(host.copy(), copy);
+    assert!(answer(&mut client, "prefs()").contains("Page"));
+    drop(client);
+    host.wait_for_no_copy();
     host.end();
 }
 

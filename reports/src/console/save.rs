@@ -104,6 +104,10 @@ impl<'a> Writer<'_, 'a> {
                     self.number(1);
                     self.number(index.cast_unsigned());
                 }
+                FieldStep::Key(key) => {
+                    self.number(2);
+                    self.text(key);
+                }
             }
         }
     }
@@ -281,6 +285,7 @@ impl<'a> Reader<'_, 'a> {
             steps.push(match self.number()? {
                 0 => FieldStep::Name(self.text()?.to_owned()),
                 1 => FieldStep::Index(self.number()?.cast_signed()),
+                2 => FieldStep::Key(self.text()?.to_owned()),
                 _ => return Err(bad("a step is none")),
             });
         }

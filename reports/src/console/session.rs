@@ -7,6 +7,9 @@ use super::{BadSession, MAX_ANSWER, MAX_HEAPS, MAX_VARIABLES, Needs, Outside, sa
 use crate::query::{Evaluator, Known, Mode, NoContents, QueryError, Scope, Value};
 use crate::values::Contents;
 
+/// Behind the last page.
+const NO_MORE: &str = "<no more rows>";
+
 /// What a connection has so far: heaps, variables, `_`, the reference of `setref`.
 #[derive(Default)]
 pub struct Session<'a> {
@@ -77,7 +80,7 @@ impl<'a> Session<'a> {
         let text = &statement.text;
         let evaluator = Evaluator::new(&self.scope, outside, text, Mode::Answer);
         let value = evaluator.expr(&line.expr)?;
-        let answer = match &line.sets {
+        let mut answer = match &line.sets {
             None => cut(evaluator.text(&value, line.expr.at.clone())?),
             Some(_) => String::new(),
         };
@@ -104,8 +107,13 @@ impl<'a> Session<'a> {
                     return Err(QueryError::new(text, at.clone(), message));
                 }
             }
-            // As in Python, what prints nothing is not remembered.
-            None if answer.is_empty() => {}
+            // As in Python, what prints nothing is not remembered: the page behind the last
+            // one, and setref.
+            None if answer.is_empty() => {
+                if !matches!(value, Value::Text(_)) {
+                    answer.push_str(NO_MORE);
+                }
+            }
             None => self.scope.last = Some(value),
         }
         if reference.is_some() {

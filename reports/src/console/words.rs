@@ -62,7 +62,11 @@ pub fn complete(line: &str, variables: &[String], names: &Names) -> Completion {
         None => line.len().saturating_sub(tail(line, is_letter)),
     };
     let (before, word) = line.split_at_checked(from).unwrap_or((line, ""));
-    let mut words: Vec<String> = if open.is_some() {
+    let is_key = open.is_some_and(|(at, _)| line.get(..at).is_some_and(|l| l.ends_with('[')));
+    let mut words: Vec<String> = if is_key {
+        // Of a map's keys nothing is known here.
+        Vec::new()
+    } else if open.is_some() {
         let types = names.types.iter();
         types
             .flat_map(|name| [name.clone(), short(name, 1)])

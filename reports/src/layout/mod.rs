@@ -25,6 +25,7 @@
     clippy::indexing_slicing
 )]
 
+mod compiler;
 pub(crate) mod containers;
 pub(crate) mod files;
 pub(crate) mod index;

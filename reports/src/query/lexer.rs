@@ -82,7 +82,7 @@ pub(super) fn tokens(text: &str) -> Result<Vec<Token>, QueryError> {
             }
             c => {
                 let message =
-                    format!("'{c}' means nothing here; a query is such as bytype[0].bysite");
+                    format!("{c:?} means nothing here; a query is such as bytype[0].bysite");
                 return Err(QueryError::new(text, to(c.len_utf8()), message));
             }
         };

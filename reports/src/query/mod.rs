@@ -5,6 +5,7 @@
 //! expr     := expr ('-' | '&' | '^' | '|') expr      sets, Python's precedence
 //! expr     := '(' expr ')' step*  |  NAME step*  |  NAME '(' args ')' step*
 //! step     := '.' NAME | '.' INT | '.' NAME '(' args ')' | '[' INT ']' | '[' INT? ':' INT? ']'
+//!             | '[' TEXT ']'                         the value that a map has for a key
 //! args     := (NAME '=')? (TEXT | GLOB | expr), …    by('type&age')  prefs(ignore=*Spider)
 //! NAME     := bytype bysite … | more all top | oldest | count size | a variable | a field
 //! ```

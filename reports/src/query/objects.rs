@@ -16,6 +16,9 @@ use crate::render::origin::origin;
 use crate::render::page::{Page, next, range};
 use crate::values::{FieldStep, NoValue};
 
+/// Objects in whose maps a key is looked for.
+const KEYED: usize = 1000;
+
 impl<'a> Evaluator<'a, '_> {
     /// What is said in the place of a value where there are none.
     fn no_contents(&self) -> String {
@@ -51,7 +54,7 @@ impl<'a> Evaluator<'a, '_> {
         if set.count() > 0 {
             return Ok(set);
         }
-        let mut message = format!("no live block is a {pattern}");
+        let mut message = format!("no live block has the type {pattern}");
         let close = close(image, pattern);
         if image.resolution.is_none() {
             message.push_str(", as no types are known here");
@@ -148,6 +151,7 @@ impl<'a> Evaluator<'a, '_> {
         let further = match &step.kind {
             StepKind::Name(name) => FieldStep::Name(name.clone()),
             StepKind::Index(index) => FieldStep::Index(*index),
+            StepKind::Key(key) => FieldStep::Key(key.clone()),
             StepKind::Slice(..) => {
                 return Err(self.wrong(step.at.clone(), "one element at a time, such as [0]"));
             }
@@ -206,8 +210,9 @@ impl<'a> Evaluator<'a, '_> {
                 "more" => Ok(Value::Objects(shown(Page::From(next(len, objects.page))))),
                 "all" => Ok(Value::Objects(shown(Page::All))),
                 "top" => Ok(Value::Objects(shown(Page::Top))),
-                name => self.field_of_each(&objects, name, step),
+                name => self.field_of_each(&objects, FieldStep::Name(name.to_owned()), step),
             },
+            StepKind::Key(key) => self.field_of_each(&objects, FieldStep::Key(key.clone()), step),
             StepKind::Index(index) => {
                 let at = position(*index, len);
                 let Some(&serial) = objects.serials.get(at) else {
@@ -240,18 +245,20 @@ impl<'a> Evaluator<'a, '_> {
         }
     }
 
-    /// `.url` of each, if the first that is alive has it; else a step on the blocks.
+    /// `.url` of each, if the first that is alive has it; else a step on the blocks. One
+    /// map has a key that another has not, so that one of the first is enough.
     fn field_of_each(
         &self,
         objects: &Objects,
-        name: &str,
+        field: FieldStep,
         step: &Step,
     ) -> Result<Value<'a>, QueryError> {
         let mut next = objects.clone();
         next.page = Page::Top;
-        next.steps.push(FieldStep::Name(name.to_owned()));
+        next.steps.push(field);
         let known = self.newest(&step.at)?;
-        let first = objects.serials.iter().find_map(|&s| known.block(s));
+        let mut alive = objects.serials.iter().filter_map(|&s| known.block(s));
+        let first = alive.next();
         let has = self.scope.contents.zip(first);
         let why = match has.map(|(contents, block)| contents.has(block, &next.steps)) {
             Some(Ok(())) => return Ok(Value::Objects(next)),
@@ -259,7 +266,15 @@ impl<'a> Evaluator<'a, '_> {
             None if first.is_none() => "all of them were freed meanwhile".to_owned(),
             None => self.no_contents(),
         };
-        if words::is_step(name) && objects.steps.is_empty() {
+        if let (StepKind::Key(_), Some(contents)) = (&step.kind, self.scope.contents)
+            && alive
+                .take(KEYED)
+                .any(|block| contents.has(block, &next.steps).is_ok())
+        {
+            return Ok(Value::Objects(next));
+        }
+        let is_step = matches!(&step.kind, StepKind::Name(name) if words::is_step(name));
+        if is_step && objects.steps.is_empty() {
             let set = self.blocks_of(objects, &step.at)?;
             return Ok(match &step.kind {
                 _ if self.mode == Mode::Check => Value::Anything,

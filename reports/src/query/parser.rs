@@ -113,6 +113,8 @@ pub(crate) enum StepKind {
     Name(String),
     Call(String, Vec<Argument>),
     Index(i64),
+    /// A map's key.
+    Key(String),
     Slice(Option<i64>, Option<i64>),
 }
 
@@ -362,6 +364,14 @@ impl<'t> Parser<'t> {
 
     fn index(&mut self) -> Result<Step, QueryError> {
         let start = self.next().at.start;
+        if let Kind::Text(key) = self.peek().clone() {
+            self.next();
+            let end = self.expect(']', "after the key")?;
+            return Ok(Step {
+                kind: StepKind::Key(key),
+                at: start..end,
+            });
+        }
         let from = self.integer()?;
         let kind =
             if self.sign(':') {

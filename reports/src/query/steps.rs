@@ -83,6 +83,10 @@ impl<'a> Evaluator<'a, '_> {
                 }
                 top(range(&set, &by, at, at.saturating_add(1)), by)
             }
+            StepKind::Key(_) => {
+                let message = "rows have numbers, such as [0] or [0:3]; a map's values have keys";
+                Err(self.wrong(step.at.clone(), message))
+            }
             StepKind::Slice(from, to) => {
                 let range_of = bounds(*from, *to, rows(&set, &by));
                 top(range(&set, &by, range_of.start, range_of.end), by)

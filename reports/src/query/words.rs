@@ -60,7 +60,7 @@ pub(crate) const FUNCTIONS: [Function; 15] = [
     function(
         "get_oldest",
         "r = get_oldest('HtmlResponse')",
-        "the same to keep: r, r.url, r.headers[0].1, r.paths",
+        "the same to keep: r, r.url, r.tags[0], r.headers['Host'], r.paths",
         Asks::Now,
     ),
     function(

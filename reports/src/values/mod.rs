@@ -25,6 +25,8 @@
 
 mod collections;
 mod engine;
+mod keys;
+mod once;
 mod pointers;
 mod print;
 mod scalars;
@@ -45,8 +47,11 @@ use crate::resolve::Options;
 pub enum FieldStep {
     /// A field, `0` for a tuple's first.
     Name(String),
-    /// An element; negative ones count from the end.
+    /// An element; negative ones count from the end. Of a map the value of this number.
     Index(i64),
+    /// The value that a map has for a key, which is named as it is printed, with its
+    /// quotes or without.
+    Key(String),
 }
 
 /// Why there is no value.

@@ -1,6 +1,7 @@
-//! Steps into a value: `.url`, `[0]`, `.1`.
+//! Steps into a value: `.url`, `[0]`, `.1`, `['key']`.
 
 use super::engine::{Engine, Place, Spot};
+use super::keys::Key;
 use super::see::Seen;
 use super::{FieldStep, NoValue};
 
@@ -9,7 +10,7 @@ pub(super) const HOPS: usize = 64;
 /// Fields that are listed where one is missing.
 const LISTED: usize = 20;
 /// The furthest element that is looked for by walking.
-const FURTHEST: u64 = 1 << 20;
+pub(super) const FURTHEST: u64 = 1 << 20;
 
 impl Engine<'_> {
     /// Where the steps lead.
@@ -54,7 +55,16 @@ impl Engine<'_> {
                         ))),
                     };
                 }
-                Seen::Map { len, .. } | Seen::Set { len, .. } => {
+                Seen::Map { len, .. } => {
+                    return match step {
+                        FieldStep::Key(key) => self.value_of(&at, Key::Text(key)),
+                        FieldStep::Index(number) => self.value_of(&at, Key::Number(*number)),
+                        FieldStep::Name(_) => Err(NoValue::new(format!(
+                            "these are {len} entries; ['key'] is the value of one"
+                        ))),
+                    };
+                }
+                Seen::Set { len, .. } => {
                     return Err(NoValue::new(format!(
                         "these are {len} entries in no order; they have no numbers or names here"
                     )));
@@ -109,7 +119,7 @@ fn window(step: &FieldStep) -> std::ops::Range<u64> {
             Ok(index) if index < FURTHEST => index..index + 1,
             _ => 0..0,
         },
-        FieldStep::Name(_) => 0..0,
+        FieldStep::Name(_) | FieldStep::Key(_) => 0..0,
     }
 }
 
@@ -117,6 +127,7 @@ fn no_field(step: &FieldStep, fields: &[(String, Spot)]) -> NoValue {
     let what = match step {
         FieldStep::Name(name) => format!("there is no field {name}"),
         FieldStep::Index(_) => "this has no elements".to_owned(),
+        FieldStep::Key(_) => "this has no keys".to_owned(),
     };
     let names: Vec<&str> = fields.iter().map(|(name, _)| name.as_str()).collect();
     let shown = names.get(..LISTED.min(names.len())).unwrap_or_default();

@@ -70,6 +70,9 @@ impl Engine<'_> {
             let seen = self.container(spot, container, window);
             return Some(seen.unwrap_or(Seen::NotReadable));
         }
+        if let Some(seen) = self.once(spot, data, &stem) {
+            return Some(seen);
+        }
         match &*stem {
             "alloc::ffi::c_str::CString" => Some(self.c_string(spot).unwrap_or(Seen::NotReadable)),
             "core::time::Duration" => self.duration(spot),

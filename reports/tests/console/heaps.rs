@@ -49,10 +49,15 @@ fn pages_go_on_from_the_last() {
     let second = ask(&mut session, "_.more");
     assert!(second.contains("Box<crawl::T10>") && !second.contains("T09"));
     assert!(ask(&mut session, "_.more").contains("Box<crawl::T20>"));
+    // The last one says so, and is not what was shown last.
+    assert!(ask(&mut session, "_.more").contains("Box<crawl::T33>"));
+    assert_eq!(ask(&mut session, "_.more"), "<no more rows>");
+    assert_eq!(ask(&mut session, "_.more"), "<no more rows>");
     assert!(ask(&mut session, "_.top").starts_with("Partition"));
     assert_eq!(ask(&mut session, "x.more"), second);
     assert_eq!(ask(&mut session, "iter_all(*T*)").lines().count(), 11);
     assert!(ask(&mut session, "_.more").starts_with("    10 Box<crawl::T10> at 0x"));
+    assert_eq!(ask(&mut session, "iter_all('T01').more"), "<no more rows>");
 }
 
 #[test]

@@ -59,6 +59,7 @@ const WORDS: &[&str] = &[
     "type&",
     "bytype",
     "[0]",
+    "['key']",
     "[-1:]",
     "[",
     "]",

@@ -43,6 +43,8 @@ fn a_line_says_what_it_needs() {
         "_.more",
         "r.url",
         "r.headers[0].1",
+        "r.headers['Host']",
+        "x = r.sites[\"a b\"][0].1['c']",
         "x - y",
         "bytype",
         "heap",
@@ -150,6 +152,17 @@ fn errors_point_at_the_column() {
             "\nprefs() & heap\n^^^^^^^\nthis is no set of blocks",
         ),
         (
+            "heap['x']",
+            "\nheap['x']\n    ^^^^^\nrows have numbers, such as [0] or [0:3]",
+        ),
+        ("x\u{1b}[A", "\nx [A\n ^\n'\\u{1b}' means nothing here"),
+        ("x['a'", "\nx['a'\n     ^\nexpected ']' after the key"),
+        ("x['a]", "\nx['a]\n  ^^^\nthis text has no closing '"),
+        (
+            "prefs()['x']",
+            "\nprefs()['x']\n       ^^^^^\na text has no parts",
+        ),
+        (
             "prefs().url",
             "\nprefs().url\n        ^^^\na text has no parts",
         ),
@@ -223,6 +236,8 @@ fn words_are_completed() {
         16,
         &["referents", "referrers", "retained"],
     );
+    check("x.url['", 7, &[]);
+    check("x.parts[0][\"c", 12, &[]);
     check("é.al", 3, &["all"]);
     check("nothing", 0, &[]);
     let none = Names::default();

@@ -44,6 +44,16 @@ fn objects_by_the_names_of_their_types() {
         "get_oldest('Page').url",
         "get_oldest('Page').url\n                   ^^^\na snapshot holds no contents",
     );
+    fails(
+        &mut session,
+        "get_oldest('Page')['key']",
+        "get_oldest('Page')['key']\n                  ^^^^^^^\na snapshot holds no contents",
+    );
+    fails(
+        &mut session,
+        "iter_all('Page')[\"key\"]",
+        "iter_all('Page')[\"key\"]\n                ^^^^^^^\na snapshot holds no contents",
+    );
     // What is no field is asked of its block.
     ask(&mut session, "r = get_oldest('Page')");
     assert_eq!(ask(&mut session, "r.count"), "1");
@@ -69,12 +79,12 @@ fn objects_by_the_names_of_their_types() {
     fails(
         &mut session,
         "oldest('Pgae')",
-        "oldest('Pgae')\n        ^^^^\nno live block is a Pgae; heap().bytype lists the types",
+        "oldest('Pgae')\n        ^^^^\nno live block has the type Pgae; heap().bytype lists the types",
     );
     fails(
         &mut session,
         "get_oldest('BookSpidr')",
-        "get_oldest('BookSpidr')\n            ^^^^^^^^^\nno live block is a BookSpidr; there are crawl::books::BookSpider",
+        "get_oldest('BookSpidr')\n            ^^^^^^^^^\nno live block has the type BookSpidr; there are crawl::books::BookSpider",
     );
     // The object is the same in the next heap, and not the address.
     ask(&mut session, "v = get_oldest('Vec<Page>')");

@@ -1,6 +1,8 @@
 //! A session that goes on in the next copy of the process.
 
 use endler_reports::console::{HeapAlone, Session, parse};
+use endler_reports::values::{Contents, FieldStep, NoValue};
+use endler_snapshot::BlockId;
 
 use crate::*;
 
@@ -70,5 +72,47 @@ fn a_session_is_the_same_after_it_was_saved() {
                 let _ = session.run(&parse(line).unwrap(), &HeapAlone);
             }
         }
+    }
+}
+
+/// Every value has every field; it is shown as the way to it.
+struct Ways;
+
+impl Contents for Ways {
+    fn has(&self, _: BlockId, _: &[FieldStep]) -> Result<(), NoValue> {
+        Ok(())
+    }
+    fn line(&self, block: BlockId, steps: &[FieldStep]) -> Result<String, NoValue> {
+        Ok(format!("{} {steps:?}", block.0))
+    }
+    fn fields(&self, block: BlockId, steps: &[FieldStep]) -> Result<String, NoValue> {
+        self.line(block, steps)
+    }
+    fn names(&self, _: BlockId, _: &[FieldStep]) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+#[test]
+fn ways_into_values_are_the_same_after_they_were_saved() {
+    let image = first();
+    let mut session = Session::new();
+    session.add_heap(&image, Some(&Ways));
+    ask(&mut session, "r = get_oldest('Page').url[-2].0['a \"b\"']");
+    ask(&mut session, "each = iter_all('Page').headers['Host']");
+    let saved = session.save();
+    let mut again = Session::restore(session.images(), &saved).unwrap();
+    assert_eq!(again.save(), saved);
+    again.add_heap(&image, Some(&Ways));
+    let way = r#"1 [Name("url"), Index(-2), Name("0"), Key("a \"b\"")]"#;
+    let all =
+        "     0 1 [Name(\"headers\"), Key(\"Host\")]\n     1 2 [Name(\"headers\"), Key(\"Host\")]";
+    for session in [&mut session, &mut again] {
+        assert_eq!(ask(session, "r"), way);
+        assert_eq!(ask(session, "each"), all);
+        assert_eq!(
+            ask(session, "each[1]['x']"),
+            r#"2 [Name("headers"), Key("Host"), Key("x")]"#
+        );
     }
 }

@@ -11,8 +11,10 @@ use super::{image_of, shapes};
 
 /// Everything that is shown of all blocks.
 fn all(image: &Image, contents: &dyn Contents) -> Vec<String> {
-    let paths: [&[FieldStep]; 3] = [
+    let paths: [&[FieldStep]; 5] = [
         &[],
+        &[FieldStep::Key("key".into())],
+        &[FieldStep::Name("0".into()), FieldStep::Index(7)],
         &[FieldStep::Name("0".into())],
         &[FieldStep::Name("headers".into()), FieldStep::Index(-1)],
     ];

@@ -10,14 +10,14 @@
 )]
 
 use std::borrow::Cow;
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, LazyCell, OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap, HashSet, LinkedList, VecDeque};
 use std::ffi::{CString, OsString};
 use std::num::{NonZeroU32, Wrapping};
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64};
-use std::sync::{Arc, Mutex, RwLock};
+use std::sync::{Arc, LazyLock, Mutex, OnceLock, RwLock};
 use std::time::Duration;
 
 use super::{Case, debug, says};
@@ -472,6 +472,25 @@ fn wrappers() -> Vec<Case> {
                     .to_owned()
             },
         ),
+        debug("filled once", || {
+            let empty = OnceLock::<Request>::new();
+            (OnceLock::from(request().headers), empty, 1u8)
+        }),
+        debug("cells filled once", || {
+            (OnceCell::from(5u16), OnceCell::<String>::new(), 1u8)
+        }),
+        debug("lazy", || {
+            let asked = LazyLock::new(|| "made".to_owned());
+            assert_eq!(*asked, "made");
+            let number = 7u32;
+            let never = LazyLock::new(move || number);
+            (asked, never, 1u8)
+        }),
+        debug("lazy cells", || {
+            let asked = LazyCell::new(|| vec![1u8, 2]);
+            assert_eq!(asked.len(), 2);
+            (asked, LazyCell::new(|| 7u32), 1u8)
+        }),
         debug("atomics", || {
             (
                 AtomicU64::new(u64::MAX),
