@@ -25,7 +25,7 @@
 //! |---|---|---|---|
 //! | [`Graph::new`] | n + e | 28 | 12, and 24 more if the edges are not sorted by source |
 //! | [`Referrers::new`] | n + e | 16 | 0 |
-//! | [`Dominators::new`] | e log n at the worst, linear in practice | 8 | 34 to 38 |
+//! | [`Dominators::new`] | e log n at the worst, linear in practice | 8 | 36 to 42 |
 //! | [`Retained::new`] | n | 12 | 0 |
 //! | [`flood`], [`retained_set`] | n + e | 1/8 | 4 |
 //! | [`Components::new`] | n + e | 4 | up to 12 |
