@@ -32,7 +32,7 @@
 //! | [`ShortestPaths::new`] | what lies at most as far as the nearest root | 4 to 8 | up to 20 |
 //! | [`ways`] | `paths` times n + e, or less by its limit | 0 | up to 24 |
 //!
-//! Most of the time is spent waiting for memory: columns in pages of 2 MiB take a quarter off. All
+//! Most of the time is spent waiting for memory: columns in pages of 2 MiB take a third off. All
 //! questions take the graph by reference and can be asked on several threads; [`Threads`] says where
 //! one of them is itself shared out.
 //!
