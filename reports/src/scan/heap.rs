@@ -245,6 +245,12 @@ mod tests {
                 asked.push(start + blocks.size[i].0.saturating_sub(1));
             }
             asked.extend((0..500).map(|_| 0x1000 + next(&mut state) % (at - 0xfff)));
+            // Whatever is asked of the cache, no answer is another, and none is out of bounds.
+            let words: Vec<u8> = asked.iter().flat_map(|a| a.to_le_bytes()).collect();
+            let mut found = vec![(1, usize::MAX)];
+            heap.expect(&words, &mut found);
+            heap.expect(&words[..words.len() - 3], &mut found);
+            heap.expect(&[], &mut found);
             for address in asked {
                 assert_eq!(
                     heap.find(address).map(|b| b as usize),
