@@ -140,7 +140,8 @@ pub(crate) struct Snapshot {
 }
 
 /// The scan of a heap (`scan`), or graph, dominators and retained sizes together on two
-/// threads: of a made heap, by the name of its shape, or of the crawl's (`snapshot`).
+/// threads: of a made heap, by the name of its shape, or of the crawl's (`snapshot`). `scan and heap`
+/// is the sum of both.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Graph {
     pub of: String,

@@ -31,6 +31,7 @@ pub mod json;
 mod layout;
 mod load;
 pub mod partition;
+mod prefetch;
 pub mod query;
 pub mod render;
 mod tables;

@@ -1,6 +1,7 @@
 //! The graph itself: edges sorted by source.
 
 use super::{Edge, EdgeColumns, EdgeId, EdgeKind, Follow, GraphError, MAX_NODES, NodeId};
+use crate::prefetch::prefetch;
 use endler_snapshot::BlockId;
 use std::ops::Range;
 
@@ -227,6 +228,18 @@ impl Graph {
     #[inline]
     pub(super) fn links_of(&self, node: u32) -> &[Link] {
         &self.links[self.out(node)]
+    }
+
+    #[inline]
+    pub(super) fn links(&self) -> &[Link] {
+        &self.links
+    }
+
+    /// Asks the cache for a node's links, the first of which is known.
+    #[inline]
+    pub(super) fn prefetch(&self, node: u32, first: u32) {
+        prefetch(&self.offsets, node as usize);
+        prefetch(&self.links, first as usize);
     }
 
     #[inline]

@@ -2,6 +2,7 @@
 
 use super::semi_nca::{self, UNREACHABLE, VIRTUAL};
 use super::{Follow, Graph, NodeId, Threads};
+use crate::prefetch::prefetch;
 
 /// What a node's immediate dominator is: the last of the nodes that are on every path to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -75,6 +76,16 @@ impl Dominators {
     #[must_use]
     pub fn nodes(&self) -> u32 {
         self.idom.len() as u32
+    }
+
+    /// The same as numbers.
+    pub(super) fn numbered(&self) -> &[u32] {
+        &self.order
+    }
+
+    /// Asks the cache for what [`Dominators::of`] will read.
+    pub(super) fn prefetch(&self, node: NodeId) {
+        prefetch(&self.idom, node.index());
     }
 
     #[inline]

@@ -25,14 +25,14 @@
 //! |---|---|---|---|
 //! | [`Graph::new`] | n + e | 28 | 12, and 24 more if the edges are not sorted by source |
 //! | [`Referrers::new`] | n + e | 16 | 0 |
-//! | [`Dominators::new`] | e log n at the worst, linear in practice | 8 | 34 to 38 |
+//! | [`Dominators::new`] | e log n at the worst, linear in practice | 8 | 36 to 42 |
 //! | [`Retained::new`] | n | 12 | 0 |
 //! | [`flood`], [`retained_set`] | n + e | 1/8 | 4 |
 //! | [`Components::new`] | n + e | 4 | up to 12 |
 //! | [`ShortestPaths::new`] | what lies at most as far as the nearest root | 4 to 8 | up to 20 |
 //! | [`ways`] | `paths` times n + e, or less by its limit | 0 | up to 24 |
 //!
-//! Most of the time is spent waiting for memory: columns in pages of 2 MiB take a quarter off. All
+//! Most of the time is spent waiting for memory: columns in pages of 2 MiB take a third off. All
 //! questions take the graph by reference and can be asked on several threads; [`Threads`] says where
 //! one of them is itself shared out.
 //!

@@ -1,7 +1,11 @@
 //! How much goes when a node goes, and which roots keep how much.
 
 use super::{Dominator, DominatorTree, Dominators, Graph, NodeId};
+use crate::prefetch::prefetch;
 use endler_snapshot::Bytes;
+
+/// So many rows are asked of the cache ahead of being used.
+const AHEAD: usize = 32;
 
 /// Retained size and count of every node: its own and those of all that it dominates.
 ///
@@ -23,21 +27,39 @@ impl Retained {
             bytes: vec![0; nodes],
             blocks: vec![0; nodes],
         };
-        for node in dominators.order().rev() {
-            let at = node.index();
-            if graph.block(node).is_some() {
-                retained.blocks[at] += 1;
-                let size = sizes.get(at).copied().unwrap_or_default();
-                retained.bytes[at] = retained.bytes[at].saturating_add(size.0);
+        // What is its own first, in the order of addresses.
+        let own = retained.bytes.iter_mut().zip(&mut retained.blocks);
+        for (node, (bytes, blocks)) in (0..graph.blocks()).map(NodeId).zip(own) {
+            if dominators.is_reachable(node) {
+                *bytes = sizes.get(node.index()).map_or(0, |size| size.0);
+                *blocks = 1;
             }
+        }
+        let order = dominators.numbered();
+        for at in (0..order.len()).rev() {
+            if let Some(&far) = at.checked_sub(2 * AHEAD).and_then(|at| order.get(at)) {
+                dominators.prefetch(NodeId(far));
+            }
+            if let Some(&near) = at.checked_sub(AHEAD).and_then(|at| order.get(at))
+                && let Dominator::Node(above) = dominators.of(NodeId(near))
+            {
+                retained.prefetch(NodeId(near));
+                retained.prefetch(above);
+            }
+            let node = NodeId(order[at]);
             if let Dominator::Node(above) = dominators.of(node) {
-                let (bytes, blocks) = (retained.bytes[at], retained.blocks[at]);
+                let (bytes, blocks) = (retained.bytes[node.index()], retained.blocks[node.index()]);
                 let above = above.index();
                 retained.bytes[above] = retained.bytes[above].saturating_add(bytes);
                 retained.blocks[above] += blocks;
             }
         }
         retained
+    }
+
+    fn prefetch(&self, node: NodeId) {
+        prefetch(&self.bytes, node.index());
+        prefetch(&self.blocks, node.index());
     }
 
     /// Bytes that a node retains, its own among them; 0 for one that no root reaches.

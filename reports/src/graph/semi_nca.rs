@@ -1,6 +1,7 @@
 //! Semi-NCA: semidominators in Lengauer and Tarjan's manner, then the nearest common ancestor.
 
 use super::{Follow, Graph, Threads};
+use crate::prefetch::prefetch;
 
 /// The node is not reached from any root.
 pub(super) const UNREACHABLE: u32 = u32::MAX;
@@ -10,29 +11,61 @@ pub(super) const VIRTUAL: u32 = u32::MAX - 1;
 /// The immediate dominator of each node, and the reachable nodes in the order of the walk.
 pub(super) fn dominators(graph: &Graph, follow: Follow, threads: Threads) -> (Vec<u32>, Vec<u32>) {
     let Walk {
-        mut number,
+        mut heads,
         mut order,
         parent,
     } = Walk::new(graph, follow);
-    let mut joins = Joins::new(graph, follow, &number, threads);
-    let mut forest = semidominators(&mut joins, &order, &parent);
-    joins.sources = Vec::new();
-    let idom = nearest(parent, &order, &joins, &mut forest);
-    drop((joins, forest));
-    // From numbers of the walk to nodes. `number` is read no more and has the right length.
-    number.fill(UNREACHABLE);
+    let sources = sources(graph, follow, &mut heads, threads);
+    let mut forest = semidominators(&mut heads, &sources, &order, &parent);
+    drop(sources);
+    let idom = nearest(parent, &order, &heads, &mut forest);
+    drop((heads, forest));
+    // From numbers of the walk to nodes.
+    let mut dominators = vec![UNREACHABLE; graph.nodes() as usize];
     for (&node, &dominator) in order.iter().zip(&idom).skip(1) {
-        number[node as usize] = order[dominator as usize];
+        dominators[node as usize] = order[dominator as usize];
     }
     order.remove(0);
-    (number, order)
+    (dominators, order)
 }
+
+/// So many rows are asked of the cache before the first of them is used, so that they come
+/// from memory side by side and not one behind the other.
+const AHEAD: usize = 64;
+
+/// A node that waits so far below the top of the stack is asked for once more: it has mostly been
+/// visited meanwhile, and then its number is all that is read.
+const SOON: usize = 8;
+
+/// What is known of a node; 16 bytes, so that an edge into it touches one line.
+///
+/// An edge from a lower number comes from an ancestor: it says the source's number, of which the
+/// least is kept. An edge from a higher number is a join: its source is listed, for `eval`.
+#[derive(Clone, Copy)]
+struct Head {
+    /// In the order of the walk; 0 if it was not reached.
+    number: u32,
+    /// The least number that its semidominator is known to have at most.
+    semi: u32,
+    /// Where its joins end. While they are counted and filled in it is their number, then where
+    /// the next one goes.
+    end: u32,
+    /// Its first link, or [`LEAF`].
+    first: u32,
+}
+
+const _: () = assert!(size_of::<Head>() == 16);
+
+/// Nothing leaves the node. Links have lower numbers.
+const LEAF: u32 = u32::MAX;
 
 /// A depth-first walk from the virtual root, which has number 0.
 ///
-/// `number[order[i]] = i` for i > 0, and 0 for a node that was not reached; `parent[i] < i`.
+/// `heads[order[i] + 1].number = i` for i > 0; `parent[i] < i`. An edge into a node that has a lower
+/// number than its source when the source's edges are read is a join, and is counted.
 struct Walk {
-    number: Vec<u32>,
+    /// Behind one for none: `heads[n + 1]` is node n's.
+    heads: Vec<Head>,
     order: Vec<u32>,
     parent: Vec<u32>,
 }
@@ -43,121 +76,116 @@ impl Walk {
     /// stack for strings and buffers, and the processor fetches many nodes' lines at a time.
     fn new(graph: &Graph, follow: Follow) -> Self {
         let room = graph.nodes() as usize + 1;
+        let head = |first| Head {
+            number: 0,
+            semi: u32::MAX,
+            end: 0,
+            first,
+        };
         let mut walk = Walk {
-            number: vec![0; room - 1],
+            heads: Vec::with_capacity(room),
             order: Vec::with_capacity(room),
             parent: Vec::with_capacity(room),
         };
+        walk.heads.push(head(LEAF));
+        walk.heads.extend((0..graph.nodes()).map(|node| {
+            head(match graph.out(node) {
+                out if out.is_empty() => LEAF,
+                out => out.start as u32,
+            })
+        }));
         walk.order.push(VIRTUAL);
         walk.parent.push(0);
         let mut waiting: Vec<(u32, u32)> = Vec::new();
-        // A waiting node's edges are asked for early, to be in the cache when its turn comes.
-        let mut touched = 0;
         for root in graph.root_nodes() {
+            walk.heads[root.index() + 1].semi = 0;
             waiting.push((root.0, 0));
             while let Some((node, parent)) = waiting.pop() {
-                if walk.number[node as usize] != 0 {
+                if let Some(&(next, _)) = waiting
+                    .len()
+                    .checked_sub(SOON)
+                    .and_then(|at| waiting.get(at))
+                {
+                    prefetch(&walk.heads, next as usize + 1);
+                }
+                if walk.heads[node as usize + 1].number != 0 {
                     continue;
                 }
                 let number = walk.visit(node, parent);
                 let below = waiting.len();
-                for link in graph.links_of(node) {
-                    let target = link.target();
-                    if !link.is_followed(follow) || walk.number[target as usize] != 0 {
-                        continue;
+                for links in graph.links_of(node).chunks(AHEAD) {
+                    for link in links {
+                        prefetch(&walk.heads, link.target() as usize + 1);
                     }
-                    if graph.is_leaf(target) {
-                        walk.visit(target, number);
-                    } else {
-                        touched ^= graph.link(graph.out(target).start).target();
-                        waiting.push((target, number));
+                    for link in links.iter().filter(|link| link.is_followed(follow)) {
+                        let target = link.target();
+                        let head = &mut walk.heads[target as usize + 1];
+                        if head.number != 0 {
+                            // The same leaf may be met twice.
+                            head.end += u32::from(head.number < number);
+                            continue;
+                        }
+                        head.semi = head.semi.min(number);
+                        if head.first == LEAF {
+                            walk.visit(target, number);
+                        } else {
+                            graph.prefetch(target, head.first);
+                            waiting.push((target, number));
+                        }
                     }
                 }
                 // The first edge's target is to be taken first.
                 waiting[below..].reverse();
             }
         }
-        std::hint::black_box(touched);
         walk
     }
 
     #[inline]
     fn visit(&mut self, node: u32, parent: u32) -> u32 {
         let number = self.order.len() as u32;
-        self.number[node as usize] = number;
+        self.heads[node as usize + 1].number = number;
         self.order.push(node);
         self.parent.push(parent);
         number
     }
 }
 
-/// What the edges into each node say of its semidominator.
-///
-/// An edge from a lower number comes from an ancestor: it says the source's number, of which the
-/// least is kept. An edge from a higher number is a join: its source is listed, for `eval`.
+/// The sources of all joins by the node that they lead to: node n's are
+/// `heads[n].end .. heads[n + 1].end`.
 ///
 /// All is in the order of addresses, since edges mostly lead to what lies near; in the order of the
 /// walk each of them would miss the cache (1.1 s instead of 5.6 at 10 M blocks, `graph_speed heap`).
-///
-/// ```text
-///  heads    one word pair a node, behind one for none: heads[n + 1] is node n's
-///  sources  one word a join; node n's are heads[n].end .. heads[n + 1].end
-/// ```
-struct Joins {
-    heads: Vec<Head>,
-    sources: Vec<u32>,
-}
-
-/// Of a node: where its joins end, and the least number that its semidominator is known to have at
-/// most. While joins are counted and filled in, `end` is their number, then where the next one goes.
-#[derive(Clone, Copy)]
-struct Head {
-    end: u32,
-    semi: u32,
-}
-
-impl Joins {
-    fn new(graph: &Graph, follow: Follow, number: &[u32], threads: Threads) -> Self {
-        let nodes = graph.nodes() as usize;
-        let none = Head {
-            end: 0,
-            semi: u32::MAX,
-        };
-        let mut heads = vec![none; nodes + 1];
-        for root in graph.root_nodes() {
-            heads[root.index() + 1].semi = 0;
-        }
-        let edges = Numbered {
-            graph,
-            follow,
-            number,
-        };
-        // Two threads take the targets by halves; each goes through all edges.
-        let half = match threads {
-            Threads::One => nodes,
-            Threads::Two => nodes / 2,
-        };
-        let (low, high) = heads[1..].split_at_mut(half);
-        threads.both(|| edges.count(0, low), || edges.count(half, high));
-        let mut before = 0;
-        for head in &mut heads[1..] {
-            let joins = head.end;
-            head.end = before;
-            before += joins;
-        }
-        let mut sources = vec![0u32; before as usize];
-        let (low, high) = heads[1..].split_at_mut(half);
-        let split = high.first().map_or(before, |head| head.end);
-        let (low_sources, high_sources) = sources.split_at_mut(split as usize);
-        threads.both(
-            || edges.fill(0, low, low_sources, 0),
-            || edges.fill(half, high, high_sources, split),
-        );
-        Joins { heads, sources }
+fn sources(graph: &Graph, follow: Follow, heads: &mut [Head], threads: Threads) -> Vec<u32> {
+    let mut before = 0;
+    for head in heads.iter_mut() {
+        let joins = head.end;
+        head.end = before;
+        before += joins;
     }
+    let mut sources = vec![0u32; before as usize];
+    let number: Vec<u32> = heads[1..].iter().map(|head| head.number).collect();
+    let edges = Numbered {
+        graph,
+        follow,
+        number: &number,
+    };
+    // Two threads take the targets by halves; each goes through all edges.
+    let half = match threads {
+        Threads::One => number.len(),
+        Threads::Two => number.len() / 2,
+    };
+    let (low, high) = heads[1..].split_at_mut(half);
+    let split = high.first().map_or(before, |head| head.end);
+    let (low_sources, high_sources) = sources.split_at_mut(split as usize);
+    threads.both(
+        || edges.fill(0, low, low_sources, 0),
+        || edges.fill(half, high, high_sources, split),
+    );
+    sources
 }
 
-/// The edges with the numbers that their ends have in the walk.
+/// The edges with the numbers that their sources have in the walk.
 #[derive(Clone, Copy)]
 struct Numbered<'a> {
     graph: &'a Graph,
@@ -166,41 +194,30 @@ struct Numbered<'a> {
 }
 
 impl Numbered<'_> {
-    /// Tells of all edges whose targets are `first` and those behind it, by the head of the target.
-    fn each(self, first: usize, heads: &mut [Head], mut tell: impl FnMut(&mut Head, u32, u32)) {
+    /// Lists the joins whose targets are `first` and those behind it. `sources` begins at `base` of
+    /// the whole column.
+    fn fill(self, first: usize, heads: &mut [Head], sources: &mut [u32], base: u32) {
+        let links = self.graph.links();
+        let row = |at: usize| Some((links.get(at)?.target() as usize).wrapping_sub(first));
         for (node, &from) in (0u32..).zip(self.number) {
-            if from == 0 {
-                continue;
-            }
-            for link in self.graph.links_of(node) {
-                let target = link.target() as usize;
-                if let Some(head) = heads.get_mut(target.wrapping_sub(first))
+            for at in self.graph.out(node) {
+                if let Some(far) = row(at + 2 * AHEAD) {
+                    prefetch(heads, far);
+                }
+                if let Some(near) = row(at + AHEAD).and_then(|near| heads.get(near)) {
+                    prefetch(sources, near.end.wrapping_sub(base) as usize);
+                }
+                let link = links[at];
+                // A node that was not reached has the number 0, and no joins.
+                if let Some(head) = heads.get_mut((link.target() as usize).wrapping_sub(first))
+                    && from > head.number
                     && link.is_followed(self.follow)
                 {
-                    tell(head, from, self.number[target]);
+                    sources[(head.end - base) as usize] = from;
+                    head.end += 1;
                 }
             }
         }
-    }
-
-    fn count(self, first: usize, heads: &mut [Head]) {
-        self.each(first, heads, |head, from, to| {
-            if from > to {
-                head.end += 1;
-            } else {
-                head.semi = from.min(head.semi);
-            }
-        });
-    }
-
-    /// `sources` begins at `base` of the whole column.
-    fn fill(self, first: usize, heads: &mut [Head], sources: &mut [u32], base: u32) {
-        self.each(first, heads, |head, from, to| {
-            if from > to {
-                sources[(head.end - base) as usize] = from;
-                head.end += 1;
-            }
-        });
     }
 }
 
@@ -212,41 +229,58 @@ struct Vertex {
     least: u32,
 }
 
-/// So many vertices' words are read ahead of being used, so that their lines come from memory side
-/// by side and not one behind the other (4.6 s instead of 6.5 at 10 M blocks, `graph_speed heap`).
-const AHEAD: usize = 64;
+/// So many steps of a climb are made ahead of it. A climb takes eight on the whole; without a
+/// bound, climbs along one long path would each pass all of it.
+const STEPS: usize = 16;
+/// Nodes whose climbs are made ahead at once.
+const CLIMBS: usize = 256;
 
 /// Semidominators, last number first. Gives the forest's memory back for the next step.
-fn semidominators(joins: &mut Joins, order: &[u32], parent: &[u32]) -> Vec<Vertex> {
+fn semidominators(
+    heads: &mut [Head],
+    sources: &[u32],
+    order: &[u32],
+    parent: &[u32],
+) -> Vec<Vertex> {
     let mut forest = vec![Vertex::default(); parent.len()];
     let mut path = Vec::new();
-    let mut heads = [(0u32, 0usize, 0usize, 0u32); AHEAD];
+    let mut climbs: Vec<u32> = Vec::new();
+    let mut rows = [(0u32, 0usize, 0usize, 0u32); CLIMBS];
     let mut end = parent.len();
     while end > 1 {
-        let begin = end.saturating_sub(AHEAD).max(1);
-        let heads = &mut heads[..end - begin];
-        for (slot, &node) in heads.iter_mut().zip(&order[begin..end]) {
-            let start = joins.heads[node as usize].end;
-            let head = joins.heads[node as usize + 1];
+        let begin = end.saturating_sub(CLIMBS).max(1);
+        let rows = &mut rows[..end - begin];
+        for (slot, &node) in rows.iter_mut().zip(&order[begin..end]) {
+            let start = heads[node as usize].end;
+            let head = heads[node as usize + 1];
             *slot = (node, start as usize, head.end as usize, head.semi);
         }
-        let mut touched = 0;
-        for &(_, start, end, _) in heads.iter() {
-            for &source in joins.sources[start..end].iter().take(AHEAD) {
-                touched ^= forest[source as usize].up;
-            }
+        for &(_, start, _, _) in rows.iter() {
+            prefetch(sources, start);
         }
-        std::hint::black_box(touched);
-        for (at, &(node, start, stop, known)) in (begin..end).zip(heads.iter()).rev() {
+        climbs.clear();
+        for &(_, start, stop, _) in rows.iter().filter(|row| row.3 != 0) {
+            climbs.extend(sources[start..stop].iter().take(AHEAD));
+        }
+        for _ in 0..STEPS {
+            let mut kept = 0;
+            for at in 0..climbs.len() {
+                let Vertex { up, least } = forest[climbs[at] as usize];
+                climbs[kept] = up;
+                kept += usize::from(up as usize >= end && least != 0);
+            }
+            climbs.truncate(kept);
+        }
+        for (at, &(node, start, stop, known)) in (begin..end).zip(rows.iter()).rev() {
             let mut least = known;
-            for &source in &joins.sources[start..stop] {
+            for &source in &sources[start..stop] {
                 // Nothing is below the virtual root.
                 if least == 0 {
                     break;
                 }
                 least = least.min(eval(&mut forest, &mut path, source, at as u32));
             }
-            joins.heads[node as usize + 1].semi = least;
+            heads[node as usize + 1].semi = least;
             forest[at] = Vertex {
                 up: parent[at],
                 least,
@@ -262,9 +296,13 @@ fn semidominators(joins: &mut Joins, order: &[u32], parent: &[u32]) -> Vec<Verte
 #[inline]
 fn eval(forest: &mut [Vertex], path: &mut Vec<u32>, from: u32, now: u32) -> u32 {
     let mut at = from;
-    while forest[at as usize].up > now {
+    // Nothing is below the virtual root, so what is above a vertex that has it is not asked.
+    while let Vertex { up, least } = forest[at as usize]
+        && up > now
+        && least != 0
+    {
         path.push(at);
-        at = forest[at as usize].up;
+        at = up;
     }
     while let Some(below) = path.pop() {
         let above = forest[at as usize];
@@ -283,10 +321,16 @@ fn eval(forest: &mut [Vertex], path: &mut Vec<u32>, from: u32, now: u32) -> u32 
 /// So each vertex has a second link, some way up, whose lengths follow the skew binary numbers
 /// (Myers, 1983): any climb takes O(log n). Both words lie in the forest's memory, `up` being the
 /// far link and `least` the depth.
-fn nearest(mut idom: Vec<u32>, order: &[u32], joins: &Joins, forest: &mut [Vertex]) -> Vec<u32> {
+fn nearest(mut idom: Vec<u32>, order: &[u32], heads: &[Head], forest: &mut [Vertex]) -> Vec<u32> {
     forest[0] = Vertex::default();
     for at in 1..idom.len() {
-        let limit = joins.heads[order[at] as usize + 1].semi;
+        if let Some(&ahead) = order.get(at + AHEAD) {
+            prefetch(heads, ahead as usize + 1);
+        }
+        if let Some(&ahead) = idom.get(at + AHEAD) {
+            prefetch(forest, ahead as usize);
+        }
+        let limit = heads[order[at] as usize + 1].semi;
         let mut to = idom[at];
         while to > limit {
             let far = forest[to as usize].up;

@@ -1,4 +1,4 @@
-//! A file mapped into memory: the only unsafe code of this crate.
+//! A file mapped into memory; but for requests to the cache (`prefetch`) the only unsafe code of this crate.
 //!
 //! Debug information is far larger than the part of it that a snapshot needs,
 //! so it is mapped and not read. The mapping is private and read-only. What

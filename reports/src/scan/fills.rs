@@ -98,14 +98,18 @@ impl Scanner<'_, '_> {
         texts.sort_unstable();
         texts.dedup_by_key(|text| text.0);
         let mut hashes: Vec<(u64, u32)> = Vec::with_capacity(texts.len());
+        // Both lists are in the order of blocks, so the row of a text is behind the last one's.
+        let mut row = 0u32;
         for (block, at) in texts {
-            let found = rows.binary_search_by_key(&BlockId(block), |row| row.block);
-            let row = found.ok().and_then(|row| rows.get(row));
-            let length = row.map_or(0, |row| row.length);
+            let behind = rows.get(row as usize..).unwrap_or_default();
+            let before = behind.iter().take_while(|row| row.block.0 < block).count();
+            row = row.saturating_add(u32::try_from(before).unwrap_or(u32::MAX));
+            let its = rows.get(row as usize).filter(|row| row.block.0 == block);
+            let length = its.map_or(0, |row| row.length);
             if length > 0
                 && let Some(hash) = self.hash(block, u64::from(at), length)
             {
-                hashes.push((hash, block));
+                hashes.push((hash, row));
             }
         }
         hashes.sort_unstable();
@@ -117,16 +121,18 @@ impl Scanner<'_, '_> {
             if copies.is_empty() {
                 continue;
             }
-            let mut size = self.heap.size(*first);
+            let Some(block) = rows.get(*first as usize).map(|row| row.block) else {
+                continue;
+            };
+            let mut size = self.heap.size(block.0);
             for (_, copy) in copies {
-                size = size.saturating_add(self.heap.size(*copy));
-                let found = rows.binary_search_by_key(&BlockId(*copy), |row| row.block);
-                if let Some(row) = found.ok().and_then(|row| rows.get_mut(row)) {
+                if let Some(row) = rows.get_mut(*copy as usize) {
+                    size = size.saturating_add(self.heap.size(row.block.0));
                     row.is_copy = true;
                 }
             }
             repeats.push(Repeat {
-                block: BlockId(*first),
+                block,
                 count: equal.len() as u64,
                 size: Bytes(size),
             });

@@ -12,6 +12,8 @@
 
 use endler_snapshot::Blocks;
 
+use crate::prefetch::prefetch;
+
 /// Bytes of a page, as a power of two. Chosen with `scan_speed`.
 const PAGE: u32 = 8;
 /// Pages without a block that are worth a gap between two runs.
@@ -99,14 +101,24 @@ impl<'i> Heap<'i> {
     /// The block that contains an address. A block without bytes contains its
     /// first.
     pub(crate) fn find(&self, address: u64) -> Option<u32> {
+        let (run, at) = self.slot(address)?;
+        self.find_in(address, run, at)
+    }
+
+    /// The run before an address, and where its page stands in the table.
+    fn slot(&self, address: u64) -> Option<(&Run, usize)> {
         let page = address >> PAGE;
         let after = self.runs.partition_point(|r| r.first <= page);
         let run = self.runs.get(after.checked_sub(1)?)?;
         // Behind the table there can only be the rest of the run's last block.
         let page = page.min(run.end);
         let at = run.at + usize::try_from(page - run.first).ok()?;
+        Some((run, at))
+    }
+
+    fn find_in(&self, address: u64, run: &Run, at: usize) -> Option<u32> {
         let &from = self.pages.get(at)?;
-        let to = if page == run.end {
+        let to = if (address >> PAGE) >= run.end {
             from
         } else {
             *self.pages.get(at + 1)?
@@ -135,6 +147,46 @@ impl<'i> Heap<'i> {
         // Most pointers are to a first byte: that spares a look at the size,
         // which is another miss of the cache.
         (within == 0 || within < self.blocks.size.get(row)?.0).then_some(row32)
+    }
+
+    /// Number of blocks, which are the rows below it.
+    pub(crate) fn rows(&self) -> u32 {
+        u32::try_from(self.blocks.len()).unwrap_or(u32::MAX)
+    }
+
+    /// Asks the cache for all that [`Heap::find`] and a look at the size will read for each
+    /// word of some memory that can be a pointer. `found` is room for the work.
+    pub(crate) fn expect(&self, bytes: &[u8], found: &mut Vec<(u64, usize)>) {
+        let blocks = self.blocks;
+        let (Some(first), Some(last)) = (blocks.addr.first(), blocks.addr.last()) else {
+            return;
+        };
+        let lowest = first.0;
+        let span = last.0.saturating_sub(lowest);
+        found.clear();
+        for word in bytes.chunks_exact(8) {
+            let address = word.try_into().map_or(0, u64::from_le_bytes);
+            if address.wrapping_sub(lowest) <= span
+                && let Some((_, at)) = self.slot(address)
+            {
+                prefetch(&self.pages, at);
+                found.push((address, at));
+            }
+        }
+        if found.len() < 2 {
+            return;
+        }
+        for &(_, at) in &*found {
+            let from = self.pages.get(at).map_or(0, |from| *from as usize);
+            let begin = from.saturating_sub(1);
+            prefetch(&blocks.addr, begin);
+            prefetch(&blocks.addr, begin + WINDOW - 1);
+        }
+        for &(address, _) in &*found {
+            if let Some(block) = self.find(address) {
+                prefetch(&blocks.size, block as usize);
+            }
+        }
     }
 
     /// The block that begins at an address.
@@ -193,6 +245,12 @@ mod tests {
                 asked.push(start + blocks.size[i].0.saturating_sub(1));
             }
             asked.extend((0..500).map(|_| 0x1000 + next(&mut state) % (at - 0xfff)));
+            // Whatever is asked of the cache, no answer is another, and none is out of bounds.
+            let words: Vec<u8> = asked.iter().flat_map(|a| a.to_le_bytes()).collect();
+            let mut found = vec![(1, usize::MAX)];
+            heap.expect(&words, &mut found);
+            heap.expect(&words[..words.len() - 3], &mut found);
+            heap.expect(&[], &mut found);
             for address in asked {
                 assert_eq!(
                     heap.find(address).map(|b| b as usize),

@@ -25,6 +25,7 @@
     clippy::indexing_slicing
 )]
 
+mod ahead;
 pub(crate) mod book;
 mod compile;
 mod contain;

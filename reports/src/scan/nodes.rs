@@ -4,6 +4,7 @@
 use std::ops::Range;
 use std::rc::Rc;
 
+use super::ahead::WINDOW;
 use super::edges::Kind;
 use super::labels::{Label, NONE};
 use super::program::{FormIx, Inside, List, Program, Tree};
@@ -71,7 +72,12 @@ impl Scanner<'_, '_> {
                 return;
             };
             self.with_bytes(start.wrapping_add(offset), len, |scanner, bytes| {
+                let mut due = 0;
                 for i in 0..count {
+                    let at = usize::try_from(i * size).unwrap_or(usize::MAX);
+                    if at >= due {
+                        due = scanner.look_into(bytes, at);
+                    }
                     scanner.steps(&program.ops, bytes, i * size, context);
                 }
             });
@@ -119,7 +125,14 @@ impl Scanner<'_, '_> {
             let first = control.wrapping_sub(end.saturating_mul(size));
             if !used.is_empty() {
                 self.with_bytes(first, count * size, |scanner, bytes| {
+                    let mut due = bytes.len();
                     for i in used {
+                        // Buckets come from the last to the first.
+                        let end = usize::try_from((count - i) * size).unwrap_or(0);
+                        if end <= due {
+                            due = end.saturating_sub(WINDOW as usize);
+                            scanner.look_into(bytes, due);
+                        }
                         scanner.steps(&program.ops, bytes, (count - 1 - i) * size, context);
                     }
                 });

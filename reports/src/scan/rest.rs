@@ -106,6 +106,7 @@ impl Scanner<'_, '_> {
             }
         }
         let mut by_layout = self.done.clone();
+        self.look_anew();
         for block in self.blocks() {
             if self.done.get(block as usize) == Some(&true) {
                 continue;
@@ -149,6 +150,7 @@ impl Scanner<'_, '_> {
             again: false,
             local: false,
         };
+        self.look_ahead(block);
         let (start, size) = (self.heap.start(block), self.heap.size(block));
         let mut from = 0;
         // Blocks are aligned to words, but hostile images need not be.

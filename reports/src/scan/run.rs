@@ -16,6 +16,7 @@ use std::rc::Rc;
 
 use endler_snapshot::{Addr, Memory};
 
+use super::ahead::Ahead;
 use super::book::Book;
 use super::counts::Counted;
 use super::edges::{Edges, GUESS, Kind};
@@ -104,6 +105,7 @@ pub(super) struct Scanner<'s, 'a> {
     pub(super) unread: u64,
     pub(super) full: Fills,
     pub(super) counted: Counted,
+    pub(super) ahead: Ahead,
     /// How far the present step is inside memory of other allocators.
     beyond: u8,
 }
@@ -137,6 +139,7 @@ impl<'s, 'a> Scanner<'s, 'a> {
             unread: 0,
             full: Fills::default(),
             counted: Counted::default(),
+            ahead: Ahead::default(),
             beyond: 0,
         }
     }
@@ -307,6 +310,7 @@ impl<'s, 'a> Scanner<'s, 'a> {
             again,
             local: false,
         };
+        self.look_ahead(item.block);
         let whole = self.heap.size(item.block);
         match form.key.inside {
             Inside::One { at, header, .. } => self.one(&item, &program, at, header, &context),

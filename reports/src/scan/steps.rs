@@ -370,7 +370,11 @@ impl Scanner<'_, '_> {
         let Some(part) = bytes.get(from..until) else {
             return;
         };
-        for word in part.chunks_exact(8) {
+        let mut due = 0;
+        for (at, word) in (0..).step_by(8).zip(part.chunks_exact(8)) {
+            if at >= due && at + 8 < part.len() {
+                due = self.look_into(part, at);
+            }
             let Ok(word) = word.try_into() else {
                 continue;
             };
