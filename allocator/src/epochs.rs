@@ -196,7 +196,7 @@ mod tests {
     fn whole_epochs_follow_from_the_birth() {
         let mut born = Vec::new();
         let epochs = Epochs::new();
-        let cuts = if cfg!(miri) { 2_500 } else { 20_000 };
+        let cuts = if cfg!(miri) { 1_200 } else { 20_000 };
         for cut in 0..cuts {
             let whole = epochs.count.load(Ordering::Relaxed);
             let stamp = epochs.stamp();

@@ -63,8 +63,11 @@ fn read(lookup: u64, object: &Object) -> Option<Rule> {
     let frames: EhFrame<Slice<'_>> = EhFrame::new(object.bytes_from(frames_at)?, NativeEndian);
     let bases = bases.set_eh_frame(frames_at);
     let table = parsed.table()?;
-    let at = table.lookup(lookup, &bases).ok()?;
-    let offset = table.pointer_to_offset(at).ok()?;
+    let gimli::Pointer::Direct(at) = table.lookup(lookup, &bases).ok()? else {
+        return None;
+    };
+    // By hand: gimli subtracts without a check, which may panic.
+    let offset = gimli::EhFrameOffset(usize::try_from(at.checked_sub(frames_at)?).ok()?);
     let fde = frames
         .fde_from_offset(&bases, offset, EhFrame::cie_from_offset)
         .ok()?;

@@ -162,8 +162,10 @@ mod tests {
     #[test]
     fn index_and_tag_are_the_address() {
         let mut seen = std::collections::HashSet::new();
-        for ip in (0x5555_5555_0000u64..0x5555_5557_0000).chain(0x7fff_f7f0_0000..0x7fff_f7f1_0000)
-        {
+        let step = if cfg!(miri) { 251 } else { 1 };
+        let ranges =
+            (0x5555_5555_0000u64..0x5555_5557_0000).chain(0x7fff_f7f0_0000..0x7fff_f7f1_0000);
+        for ip in ranges.step_by(step) {
             assert!(seen.insert(place(ip)), "{ip:#x} shares its place");
         }
     }
