@@ -1,14 +1,19 @@
 //! Cycles of `Rc` and `Arc`, and their counts, in a process that knows them: each
 //! cycle is called by the field that closes it, and a count that was forgotten is
-//! told, with no other one beside it.
+//! told, with no other one beside it. And the ways that hold a block that two statics hold.
 
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
-use endler::reports::holding::{CountRow, CycleRow, LeakTable, Mismatch, leaks};
+use endler::reports::graph::PathCount;
+use endler::reports::holding::{
+    CountRow, CycleRow, Holding, LeakTable, Mismatch, fold_owners, leaks, ways_to,
+};
 use endler::reports::partition::Heap;
+use endler_snapshot::{BlockId, Image};
 
 #[global_allocator]
 static HEAP: endler::Heap = endler::Heap::system();
@@ -197,4 +202,83 @@ fn what_is_counted() {
         assert_eq!(count.strong, Arc::strong_count(asset) as u64);
         assert_eq!(count.weak, Arc::weak_count(asset) as u64 + 1);
     }
+}
+
+struct Page {
+    text: String,
+}
+
+struct Cache {
+    pages: Vec<Arc<Page>>,
+}
+
+struct Index {
+    #[allow(dead_code, reason = "only held")]
+    by_id: HashMap<u64, Arc<Page>>,
+}
+
+static CACHE: Mutex<Option<Cache>> = Mutex::new(None);
+static INDEX: Mutex<Option<Index>> = Mutex::new(None);
+
+const TEXT: usize = 1234;
+
+/// A page that two statics hold, by a vector and by a map.
+fn pages() {
+    let page = |n: u64| {
+        let text = String::with_capacity(TEXT + n as usize);
+        (n, Arc::new(Page { text }))
+    };
+    let by_id: HashMap<u64, Arc<Page>> = (0..3).map(page).collect();
+    let pages = vec![by_id[&1].clone()];
+    *CACHE.lock().expect("nobody panicked") = Some(Cache { pages });
+    *INDEX.lock().expect("nobody panicked") = Some(Index { by_id });
+}
+
+#[test]
+fn each_way_that_holds_a_block_is_told() {
+    apart(pages);
+    let snapshot = endler::snapshot().expect("a snapshot");
+    let image = snapshot.image();
+    let cache = CACHE.lock().expect("nobody panicked");
+    let page = &cache.as_ref().expect("it was planted").pages[0];
+    let value = Arc::as_ptr(page) as u64;
+    let (addr, size) = (&image.blocks.addr, &image.blocks.size);
+    let holds = |&at: &usize| addr[at].0 <= value && value < addr[at].0 + size[at].0;
+    let block = (0..addr.len()).find(holds).expect("it is recorded");
+
+    let holding = Holding::new(Heap::new(image)).expect("references");
+    let found = ways_to(&holding, BlockId(block as u32), 10);
+    assert_eq!(found.shortest, PathCount::Exact(2));
+    assert!(found.is_all);
+    let mut ways: Vec<_> = found
+        .ways
+        .iter()
+        .map(|way| {
+            let last = way.steps.last().expect("a step");
+            assert_eq!((way.steps.len(), last.1), (2, BlockId(block as u32)));
+            (way.root.as_str(), last.0.as_str())
+        })
+        .collect();
+    ways.sort_unstable();
+    assert_eq!(
+        ways,
+        [
+            ("static who_holds::CACHE", "who_holds::Cache.pages[*]"),
+            ("static who_holds::INDEX", "who_holds::Index.by_id[*]"),
+        ]
+    );
+
+    // Folded, the page's text is counted to the page, and is no block any more.
+    let folded = fold_owners(image);
+    let sizes = |image: &Image, at: u64| {
+        let blocks = image.blocks.addr.iter().zip(&image.blocks.size);
+        let mut found = blocks.filter(|(addr, _)| addr.0 == at);
+        found.next().map(|(_, size)| size.0)
+    };
+    let text = page.text.as_ptr() as u64;
+    assert_eq!(sizes(image, text), Some(page.text.capacity() as u64));
+    assert_eq!(sizes(&folded, text), None);
+    let own = addr[block].0;
+    let both = size[block].0 + page.text.capacity() as u64;
+    assert_eq!(sizes(&folded, own), Some(both));
 }
