@@ -219,13 +219,17 @@ impl Row {
         let (index, died) = (round as u32, (round >> 32) as u32);
         let slot = slab.slot(index)?;
         let old = slot.load();
-        if old.size() != 0 {
-            let age = died.saturating_sub(old.birth());
-            self.totals.freed_at_once(old.context(), old.size(), age)?;
-        }
+        let age = died.saturating_sub(old.birth());
+        let counts = match old.size() {
+            0 => None,
+            _ => Some(self.totals.counts_at_once(old.context(), age)?),
+        };
         let below = self.pair.loaded()?.drop_top();
         if below < self.cold.get() {
             prefetch(self.pair.loaded()?, below, slab);
+        }
+        if let Some(counts) = counts {
+            counts.add_short(old.size(), age);
         }
         Some((index, slot))
     }

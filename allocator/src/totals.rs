@@ -67,8 +67,9 @@ pub(crate) struct ThreadTotals {
 }
 
 impl Counts {
+    /// Adds the end of a block that lived less than a second.
     #[inline(always)]
-    fn add_short(&self, size: u64, ticks: u32) {
+    pub(crate) fn add_short(&self, size: u64, ticks: u32) {
         add(&self.freed, 1);
         add(&self.freed_bytes, size);
         add(&self.lifetime_ticks, u64::from(ticks));
@@ -126,10 +127,10 @@ impl ThreadTotals {
         }
     }
 
-    /// [`ThreadTotals::freed`] of a block that lived less than a second, if the context has
-    /// a place for it: else none, and nothing is done.
+    /// Where the end of a block that lived less than a second is added
+    /// ([`Counts::add_short`]), if the context has a place already.
     #[inline(always)]
-    pub(crate) fn freed_at_once(&self, context: u32, size: u64, ticks: u32) -> Option<()> {
+    pub(crate) fn counts_at_once(&self, context: u32, ticks: u32) -> Option<&Counts> {
         let context = context as usize;
         let place = self.directory.get(context / CHUNK)?;
         let chunk = place.load(Ordering::Acquire);
@@ -138,8 +139,7 @@ impl ThreadTotals {
         }
         // SAFETY: as in `counts`.
         let chunk: &Chunk = unsafe { &*chunk };
-        chunk.get(context % CHUNK)?.add_short(size, ticks);
-        Some(())
+        chunk.get(context % CHUNK)
     }
 
     /// A realloc took a block of `size` bytes away.

@@ -132,11 +132,11 @@ fn verdict(seed: Heap<'_>, crawl: Heap<'_>, drain: Heap<'_>) -> String {
     let live = |heap: Heap<'_>| heap.all().size().0;
     let piled_up = live(crawl).saturating_sub(live(seed));
     let left = live(drain).saturating_sub(live(seed));
-    let of = format!(
-        "of {} that the crawl piled up, {} are left after the drain",
-        bytes(piled_up),
-        bytes(left)
-    );
+    let of = format!("of {} that the crawl piled up", bytes(piled_up));
+    if left == 0 {
+        return format!("No leak: {of}, nothing is left after the drain.");
+    }
+    let of = format!("{of}, {} are left after the drain", bytes(left));
     let most = logical_leaks(&[seed, drain], 1).unwrap_or_default();
     let most = most.first().map(|most| format!(" Most of it: {most}"));
     let most = most.unwrap_or_default();
