@@ -9,7 +9,8 @@
 //! ```
 //!
 //! The programs that are measured stand in `benches/programs`, a package outside
-//! the workspace, which the driver builds. The results file is described in
+//! the workspace, which the driver builds. A run that is cut off leaves what it has
+//! measured in `benches/results.part.json`. The results file is described in
 //! [`results`]; why no shared cache line is written per operation, in
 //! [`shared_writes`].
 
@@ -108,6 +109,24 @@ impl Args {
         self.results.clone().unwrap_or_else(default)
     }
 
+    /// Whether the run writes a results file.
+    fn writes(&self) -> bool {
+        self.results.is_some() || !self.quick && self.only.is_empty()
+    }
+
+    /// Where what was measured stands as long as the run goes on.
+    fn part(&self) -> PathBuf {
+        self.file().with_extension("part.json")
+    }
+
+    /// So that a run that is cut off has not measured for nothing.
+    fn keep(&self, results: &Results) -> Result<(), String> {
+        if self.writes() {
+            results.write(&self.part())?;
+        }
+        Ok(())
+    }
+
     fn wants(&self, name: &str) -> bool {
         self.only.is_empty() || self.only.iter().any(|only| only == name)
     }
@@ -158,6 +177,7 @@ fn measure(args: &Args) -> Result<(), String> {
             let rows = times::measure(&programs, &contenders, workload, rounds, divide)?;
             print!("{}", text::times(workload, &rows));
             results.times.extend(rows);
+            args.keep(&results)?;
         }
     }
     print!("{}", text::second_thread(&results));
@@ -168,16 +188,19 @@ fn measure(args: &Args) -> Result<(), String> {
             print!("{}", text::times(&of_one[0].workload, of_one));
         }
         results.times.extend(rows);
+        args.keep(&results)?;
     }
     if args.wants("memory") {
         results.memory = memory::measure(&programs, args.size(2_000_000, 500_000))?;
         print!("{}", text::memory(&results.memory));
+        args.keep(&results)?;
     }
     if args.wants("instructions") {
         match instructions::measure(&programs)? {
             Some(rows) => {
                 results.instructions = rows;
                 print!("{}", text::instructions(&results.instructions));
+                args.keep(&results)?;
             }
             None => println!("\ninstructions: not counted, since there is no valgrind here"),
         }
@@ -187,6 +210,7 @@ fn measure(args: &Args) -> Result<(), String> {
         let snapshot = snapshot::measure(&programs, rounds.min(3), blocks)?;
         print!("{}", text::snapshot(&snapshot));
         results.snapshot = Some(snapshot);
+        args.keep(&results)?;
     }
     if args.wants("graph") {
         let blocks = args.size(10_000_000, 100_000);
@@ -195,7 +219,7 @@ fn measure(args: &Args) -> Result<(), String> {
         print!("{}", text::graph(&results.graph));
     }
 
-    if args.results.is_none() && (args.quick || !args.only.is_empty()) {
+    if !args.writes() {
         println!(
             "\nThis was not all: {} is as it was.",
             args.file().display()
@@ -203,6 +227,7 @@ fn measure(args: &Args) -> Result<(), String> {
         return Ok(());
     }
     results.write(&args.file())?;
+    let _ = std::fs::remove_file(args.part());
     println!("\nwritten to {}", args.file().display());
     Ok(())
 }
