@@ -21,6 +21,7 @@ use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 
 use endler_snapshot::{Clock, Tick};
 
+use crate::hook::RECORDER;
 use crate::time_page::TimePage;
 use crate::vdso::{self, ClockGettime};
 
@@ -133,6 +134,19 @@ impl Start {
         now
     }
 
+    /// The coarse clock, also before the start.
+    fn coarse(&self) -> u64 {
+        if let Some((nanos, _)) = self.page.read() {
+            return nanos;
+        }
+        let ask = || nanos(libc::CLOCK_MONOTONIC_COARSE);
+        let now = ask();
+        if self.page.is_open() {
+            self.page.learn(now, &ask);
+        }
+        now
+    }
+
     /// For a snapshot: makes sure that the page still tells the time.
     pub(crate) fn check(&self) {
         self.page
@@ -149,10 +163,11 @@ impl Start {
 }
 
 /// The coarse clock in nanoseconds, from an unknown start. It moves once a scheduler
-/// tick; asking costs some 5 ns.
+/// tick; asking costs some 5 ns, and less once the page is known on which the kernel
+/// tells it. Whatever the mode.
 #[must_use]
 pub fn coarse_nanos() -> u64 {
-    nanos(libc::CLOCK_MONOTONIC_COARSE)
+    RECORDER.start.coarse()
 }
 
 /// A kernel clock in nanoseconds.

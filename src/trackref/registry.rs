@@ -48,18 +48,31 @@ pub(super) struct Place {
     index: u32,
 }
 
-struct Entry {
-    /// None for an object that is only counted.
-    handle: Option<Weak<dyn Any + Send + Sync>>,
-    made: u64,
-    kind: fn() -> Kind,
+impl Place {
+    pub(super) fn to_bits(self) -> u64 {
+        u64::from(self.list) << 32 | u64::from(self.index)
+    }
+
+    pub(super) fn from_bits(bits: u64) -> Self {
+        Place {
+            list: (bits >> 32) as u32,
+            index: bits as u32,
+        }
+    }
 }
 
-enum Slot {
-    Live(Entry),
-    /// And the next vacant one.
-    Vacant(u32),
+/// Field by field, and no enum: one that is put together and then copied into its place
+/// waits for its parts, a third of the time of registering. Two to a cache line.
+#[repr(align(32))]
+struct Slot {
+    /// None for an object that is only counted, and in a vacant slot.
+    handle: Option<Weak<dyn Any + Send + Sync>>,
+    /// None in a vacant slot.
+    kind: Option<fn() -> Kind>,
+    /// When the object was made; in a vacant slot, the next such one.
+    made: u64,
 }
+const _: () = assert!(size_of::<Slot>() == 32);
 
 struct List {
     slots: Vec<Slot>,
@@ -108,22 +121,25 @@ pub(super) fn enter(handle: Option<Weak<dyn Any + Send + Sync>>, kind: fn() -> K
     let made = now.max(list.last_made + 1);
     list.last_made = made;
     list.live += 1;
-    let entry = Slot::Live(Entry { handle, made, kind });
-    let index = list.vacant;
-    if let Some(slot) = list.slots.get_mut(index as usize) {
-        if let Slot::Vacant(next) = std::mem::replace(slot, entry) {
-            list.vacant = next;
+    let mut index = list.vacant;
+    if index == NONE {
+        index = list.slots.len() as u32;
+        if list.slots.len() == list.slots.capacity() {
+            grow(&mut list.slots);
         }
-        return Place {
-            list: at as u32,
-            index,
-        };
+        list.slots.push(Slot {
+            handle: None,
+            kind: None,
+            made: u64::from(NONE),
+        });
     }
-    let index = list.slots.len() as u32;
-    if list.slots.len() == list.slots.capacity() {
-        grow(&mut list.slots);
+    if let Some(slot) = list.slots.get_mut(index as usize) {
+        let vacant = slot.made as u32;
+        slot.handle = handle;
+        slot.kind = Some(kind);
+        slot.made = made;
+        list.vacant = vacant;
     }
-    list.slots.push(entry);
     Place {
         list: at as u32,
         index,
@@ -140,11 +156,13 @@ fn grow(slots: &mut Vec<Slot>) {
 /// Ends what [`enter`] began.
 pub(super) fn leave(place: Place) {
     let mut list = lock(&REGISTRY[place.list as usize]);
-    let vacant = Slot::Vacant(list.vacant);
+    let vacant = list.vacant;
     let Some(slot) = list.slots.get_mut(place.index as usize) else {
         return;
     };
-    let left = std::mem::replace(slot, vacant);
+    let left = slot.handle.take();
+    slot.kind = None;
+    slot.made = u64::from(vacant);
     list.vacant = place.index;
     list.live -= 1;
     if list.live == 0 && list.slots.capacity() > KEPT {
@@ -155,11 +173,11 @@ pub(super) fn leave(place: Place) {
     drop(left);
 }
 
-fn each_entry(mut visit: impl FnMut(&Entry)) {
+fn each_entry(mut visit: impl FnMut(&Slot, Kind)) {
     for list in &REGISTRY {
         for slot in &lock(list).slots {
-            if let Slot::Live(entry) = slot {
-                visit(entry);
+            if let Some(kind) = slot.kind {
+                visit(slot, kind());
             }
         }
     }
@@ -168,8 +186,7 @@ fn each_entry(mut visit: impl FnMut(&Entry)) {
 /// For every type: how many are alive, and when the oldest was made.
 pub(super) fn counts() -> Vec<(Kind, u64, u64)> {
     let mut counts: HashMap<TypeId, (Kind, u64, u64)> = HashMap::new();
-    each_entry(|entry| {
-        let kind = (entry.kind)();
+    each_entry(|entry, kind| {
         let row = counts.entry(kind.id).or_insert((kind, 0, u64::MAX));
         row.1 += 1;
         row.2 = row.2.min(entry.made);
@@ -199,9 +216,9 @@ pub(super) fn last(name: &str) -> &str {
 pub(super) fn oldest(id: TypeId) -> Option<Object> {
     // Those that were the oldest so far are dropped when no lock is held.
     let mut found: Vec<Object> = Vec::new();
-    each_entry(|entry| {
+    each_entry(|entry, kind| {
         let older = found.last().is_none_or(|best| entry.made < best.made);
-        if older && let Some(object) = alive(entry, id) {
+        if older && let Some(object) = alive(entry, kind, id) {
             found.push(object);
         }
     });
@@ -211,13 +228,12 @@ pub(super) fn oldest(id: TypeId) -> Option<Object> {
 /// All live objects of a type, the oldest first.
 pub(super) fn all(id: TypeId) -> Vec<Object> {
     let mut found = Vec::new();
-    each_entry(|entry| found.extend(alive(entry, id)));
+    each_entry(|entry, kind| found.extend(alive(entry, kind, id)));
     found.sort_by_key(|object: &Object| (object.made, object.address()));
     found
 }
 
-fn alive(entry: &Entry, id: TypeId) -> Option<Object> {
-    let kind = (entry.kind)();
+fn alive(entry: &Slot, kind: Kind, id: TypeId) -> Option<Object> {
     if kind.id != id {
         return None;
     }

@@ -4,19 +4,22 @@ use std::any::{Any, TypeId};
 use std::fmt;
 use std::mem::offset_of;
 use std::ops::Deref;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 use super::registry::{self, Kind, Place};
 
 /// What a handle leads to.
 pub(super) struct Inner<T> {
-    place: Place,
+    /// A [`Place`]. Written once, by the thread that made the object, which holds a
+    /// handle until then: so whoever drops the last one sees it.
+    place: AtomicU64,
     value: T,
 }
 
 impl<T> Drop for Inner<T> {
     fn drop(&mut self) {
-        registry::leave(self.place);
+        registry::leave(Place::from_bits(*self.place.get_mut()));
     }
 }
 
@@ -29,11 +32,14 @@ pub struct Tracked<T: Send + Sync + 'static>(Arc<Inner<T>>);
 impl<T: Send + Sync + 'static> Tracked<T> {
     /// Moves a value to the heap and registers it.
     pub fn new(value: T) -> Self {
-        Tracked(Arc::new_cyclic(|handle: &Weak<Inner<T>>| Inner {
-            // The handle cannot be upgraded before the object is complete.
-            place: registry::enter(Some(handle.clone()), kind::<T>),
+        let inner = Arc::new(Inner {
+            place: AtomicU64::new(0),
             value,
-        }))
+        });
+        let handle: Weak<Inner<T>> = Arc::downgrade(&inner);
+        let place = registry::enter(Some(handle), kind::<T>);
+        inner.place.store(place.to_bits(), Ordering::Relaxed);
+        Tracked(inner)
     }
 
     pub(super) fn of(inner: Arc<Inner<T>>) -> Self {
