@@ -61,6 +61,14 @@ fn main() {
         "not run in a debug build: snapshots at full speed with jemalloc and mimalloc inside: \
          cargo test --release -p endler-allocator --test inner_jemalloc --test inner_mimalloc"
     );
+    let objcopy = std::process::Command::new("objcopy")
+        .arg("--version")
+        .output();
+    if objcopy.is_err() {
+        println!(
+            "not run here: separate debug files, and a console's snapshots in a row (no objcopy)"
+        );
+    }
     if memory_group::Group::new().is_none() {
         println!("not run here: `memory_group` (this process may make no memory control group)");
     }

@@ -41,7 +41,7 @@ pub(crate) struct Start {
 /// then: as long as that count stands, the tick does.
 ///
 /// The count comes round after 2^31 writes, 24 days at a thousand a second: a thread
-/// that asks nothing for just as long is told a tick too old, once.
+/// that asks nothing for just as long is told that old tick, once.
 #[derive(Default)]
 pub(crate) struct Seen {
     /// One more than the count; 0 for none.

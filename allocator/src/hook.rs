@@ -248,7 +248,6 @@ fn context_slow(guard: &mut Guard<'_>, ip: u64, sp: u64, bp: u64) -> u32 {
 /// The frame that asked for a block, as the methods of [`crate::Heap`] know it:
 /// the registers at the return from the method.
 #[derive(Clone, Copy)]
-#[repr(C)]
 pub(crate) struct Caller {
     sp: u64,
     bp: u64,
@@ -384,7 +383,7 @@ fn try_insert(guard: &Guard<'_>, addr: u64, size: usize, context: u32, born: u32
 }
 
 /// Forgets a block that the inner allocator is about to take back, if nothing is new:
-/// see [`insert_at_once`]. Else false, and nothing is done.
+/// see [`record_at_once`]. Else false, and nothing is done.
 #[inline(always)]
 pub(crate) fn remove_at_once(addr: *mut u8) -> bool {
     let entry = RECORDER.shadow.get(addr as u64);
