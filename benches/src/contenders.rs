@@ -65,14 +65,12 @@ pub(crate) fn all() -> Vec<Contender> {
         environment,
     };
     let frames = Build::FramePointers;
-    all.push(peer(
-        "heapscope",
-        "glibc",
-        frames,
-        Pace::Full,
-        "heapscope",
-        None,
-    ));
+    for (profiler, program) in [
+        ("heapscope", "heapscope"),
+        ("heapscope 0.1", "heapscope_0_1"),
+    ] {
+        all.push(peer(profiler, "glibc", frames, Pace::Full, program, None));
+    }
     all.push(peer(
         "dhat-rs",
         "glibc",

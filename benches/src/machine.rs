@@ -62,9 +62,16 @@ pub(crate) fn versions() -> BTreeMap<String, String> {
         let unquoted = |text: &str| text.trim_matches('"').to_owned();
         Some((unquoted(value("name = ")?), unquoted(value("version = ")?)))
     });
-    packages
-        .filter(|(name, _)| CRATES.contains(&name.as_str()))
-        .collect()
+    let mut versions = BTreeMap::<String, String>::new();
+    for (name, version) in packages.filter(|(name, _)| CRATES.contains(&name.as_str())) {
+        // Two of one crate are two contenders.
+        let told = versions.entry(name).or_default();
+        if !told.is_empty() {
+            told.push_str(" and ");
+        }
+        told.push_str(&version);
+    }
+    versions
 }
 
 fn said(program: &str, args: &[&str]) -> String {

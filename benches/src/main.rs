@@ -49,7 +49,7 @@ struct Args {
     rounds: u32,
 
     /// Measure these alone: json, churn, html, thread, threads, bursts, crawl,
-    /// memory, instructions, snapshot, graph
+    /// crawl-dumps, memory, instructions, snapshot, graph
     #[arg(long, value_name = "NAME", value_delimiter = ',', value_parser = names())]
     only: Vec<String>,
 
@@ -72,7 +72,13 @@ enum Command {
 }
 
 /// Sections that are no workload of [`times`].
-const SECTIONS: [&str; 5] = ["crawl", "memory", "instructions", "snapshot", "graph"];
+const SECTIONS: [&str; 5] = [
+    crawl::WORKLOAD,
+    "memory",
+    "instructions",
+    "snapshot",
+    "graph",
+];
 
 fn names() -> PossibleValuesParser {
     let workloads = times::WORKLOADS.iter().map(|(name, _)| *name);
@@ -165,7 +171,7 @@ fn measure(args: &Args) -> Result<(), String> {
     let wants = |name: &str| {
         let why = missing
             .as_ref()
-            .filter(|_| ["html", "crawl"].contains(&name));
+            .filter(|_| ["html", "crawl", crawl::WORKLOAD].contains(&name));
         if let (true, Some(why)) = (args.wants(name), why) {
             println!("\n{name}: not measured: {why}");
         }
@@ -182,11 +188,9 @@ fn measure(args: &Args) -> Result<(), String> {
     }
     print!("{}", text::second_thread(&results));
     print!("{}", text::shares(&results));
-    if wants("crawl") {
+    if wants(crawl::WORKLOAD) {
         let rows = crawl::measure(&programs, rounds, args.size(12_000, 800))?;
-        for of_one in rows.chunk_by(|a, b| a.workload == b.workload) {
-            print!("{}", text::times(&of_one[0].workload, of_one));
-        }
+        print!("{}", text::times(crawl::WORKLOAD, &rows));
         results.times.extend(rows);
         args.keep(&results)?;
     }

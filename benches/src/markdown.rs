@@ -5,11 +5,12 @@ use crate::results::{Results, Timed};
 use crate::text::off_adds;
 
 /// A column: its head, the profiler, and whether the build has frame pointers.
-const COLUMNS: [(&str, &str, bool); 7] = [
+const COLUMNS: [(&str, &str, bool); 8] = [
     ("endler off", OFF, false),
     ("endler exact", EXACT, false),
     ("exact, frame pointers", EXACT, true),
     ("heapscope", "heapscope", true),
+    ("heapscope 0.1", "heapscope 0.1", true),
     ("dhat-rs", "dhat-rs", false),
     ("jemalloc prof, 512 KiB", "jemalloc prof 512 KiB", false),
     (

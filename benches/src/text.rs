@@ -9,7 +9,7 @@ pub(crate) fn times(workload: &str, rows: &[Timed]) -> String {
     let what = WORKLOADS
         .iter()
         .find(|(name, _)| *name == workload)
-        .map_or("the example's crawl", |(_, what)| what);
+        .map_or("the whole process", |(_, what)| what);
     let mut text = format!(
         "\n{:<52}{:>10}{:>9}{:>9}{:>9}{:>8}\n",
         format!("{workload}: {what}"),
@@ -93,6 +93,7 @@ pub(crate) fn shares(results: &Results) -> String {
         };
         for (peer, inner, frame_pointers) in [
             ("heapscope", "glibc", true),
+            ("heapscope 0.1", "glibc", true),
             ("dhat-rs", "glibc", false),
             ("jemalloc prof exact", "jemalloc", false),
         ] {

@@ -12,13 +12,14 @@ use crate::programs::{Programs, figure};
 use crate::results::{Spread, Timed};
 
 /// The workloads, with what each does.
-pub(crate) const WORKLOADS: [(&str, &str); 6] = [
+pub(crate) const WORKLOADS: [(&str, &str); 7] = [
     ("json", "serde_json parses values"),
     ("churn", "random ones of 100,000 live blocks replaced"),
     ("html", "html5ever parses the Rust documentation"),
     ("thread", "1 thread that only allocates and frees"),
     ("threads", "2 threads that only allocate and free"),
     ("bursts", "2 threads, 1,000 blocks each before a free"),
+    ("crawl", "the example's crawl of 4,000 pages, without dumps"),
 ];
 
 /// How much smaller the input of slow contenders is.
@@ -33,7 +34,7 @@ pub(crate) fn measure(
     divide: u32,
 ) -> Result<Vec<Timed>, String> {
     let folder = match workload {
-        "html" => Some(documentation()?),
+        "html" | "crawl" => Some(documentation()?),
         _ => None,
     };
     let run = |contender: &Contender, divide: u32| {

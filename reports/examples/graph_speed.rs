@@ -5,14 +5,16 @@
 //! thread. Each has about
 //! three edges a block. A saved snapshot is a shape of its own. The line `total` has, in columns:
 //! shape, blocks, edges, seconds of graph, dominators and retained sizes together, and the most bytes
-//! a block that were live meanwhile. Bytes are counted by this program's own allocator: `peak` is all that was
+//! a block that were live meanwhile. Bytes are counted by this program's own allocator around the
+//! command's: `peak` is all that was
 //! live at the worst moment of a stage (edges, sizes and what earlier stages keep among it), for
 //! each block; `kept` is what remains when the stage has ended.
 
-use std::alloc::{GlobalAlloc, Layout, System};
+use std::alloc::{GlobalAlloc, Layout};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
+use endler_reports::LargePages;
 use endler_reports::graph::*;
 use endler_reports::holding::{Purpose, graph};
 use endler_reports::partition::Heap;
@@ -27,30 +29,30 @@ fn grow(by: usize) {
     PEAK.fetch_max(LIVE.fetch_add(by, Relaxed) + by, Relaxed);
 }
 
-// SAFETY: all four methods hand their arguments on to the system's allocator and return what it
+// SAFETY: all four methods hand their arguments on to the command's allocator and return what it
 // returns; the counters beside it allocate nothing.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         grow(layout.size());
         // SAFETY: the caller's promise is the callee's.
-        unsafe { System.alloc(layout) }
+        unsafe { LargePages.alloc(layout) }
     }
     unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
         LIVE.fetch_sub(layout.size(), Relaxed);
         // SAFETY: the caller's promise is the callee's.
-        unsafe { System.dealloc(at, layout) }
+        unsafe { LargePages.dealloc(at, layout) }
     }
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         grow(layout.size());
         // SAFETY: the caller's promise is the callee's.
-        unsafe { System.alloc_zeroed(layout) }
+        unsafe { LargePages.alloc_zeroed(layout) }
     }
     unsafe fn realloc(&self, at: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         // A large block is moved by the kernel, without a copy, so both are not counted at once.
         LIVE.fetch_sub(layout.size(), Relaxed);
         grow(size);
         // SAFETY: the caller's promise is the callee's.
-        unsafe { System.realloc(at, layout, size) }
+        unsafe { LargePages.realloc(at, layout, size) }
     }
 }
 

@@ -28,6 +28,7 @@ pub mod graph;
 pub mod holding;
 #[cfg(feature = "json")]
 pub mod json;
+mod large_pages;
 mod layout;
 mod load;
 pub mod partition;
@@ -38,6 +39,7 @@ mod tables;
 pub mod totals;
 
 pub use error::Error;
+pub use large_pages::LargePages;
 
 /// Why a relation to referrers has nothing to say, behind its name.
 pub const NO_REFERENCES: &str = "needs references between blocks, and this snapshot has none: \

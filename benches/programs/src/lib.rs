@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! PROGRAM json|churn|thread|threads|bursts DIVIDE    seconds
-//! PROGRAM html DIVIDE FOLDER                  seconds
+//! PROGRAM html|crawl DIVIDE FOLDER            seconds
 //! PROGRAM live BLOCKS                         resident bytes a block of 48 bytes
 //! PROGRAM pairs KIND STACK DEPTH COUNT        nothing: a tool counts instructions
 //! ```
@@ -13,8 +13,30 @@
 //! `DIVIDE` makes a workload that many times smaller, for profilers that take a
 //! hundred times as long; what the workload keeps alive stays as large.
 
+// The crawl of the example, without its dumps and tables: those are endler's.
+#[allow(dead_code, reason = "the example prints more")]
+#[path = "../../../examples/crawl/engine.rs"]
+mod engine;
+#[allow(dead_code, reason = "the example prints more")]
+#[path = "../../../examples/crawl/frontier.rs"]
+mod frontier;
+#[allow(dead_code, reason = "the example prints more")]
+#[path = "../../../examples/crawl/http.rs"]
+mod http;
+#[allow(dead_code, reason = "the example prints more")]
+#[path = "../../../examples/crawl/items.rs"]
+mod items;
+#[allow(dead_code, reason = "the example prints more")]
+#[path = "../../../examples/crawl/server.rs"]
+mod server;
+#[allow(dead_code, reason = "the example prints more")]
+#[path = "../../../examples/crawl/site.rs"]
+mod site;
+#[path = "../../../examples/crawl/spiders/mod.rs"]
+mod spiders;
 mod work {
     pub(crate) mod churn;
+    pub(crate) mod crawl;
     pub(crate) mod html;
     pub(crate) mod json;
     pub(crate) mod live;
@@ -24,7 +46,7 @@ mod work {
 
 use std::time::Instant;
 
-use work::{churn, html, json, live, pairs, threads};
+use work::{churn, crawl, html, json, live, pairs, threads};
 
 /// Does what the arguments say.
 pub fn run() {
@@ -64,6 +86,11 @@ fn act(args: &[&str]) -> Option<()> {
             let pages = html::pages(folder.as_ref());
             timed(|| html::parse(&pages, times));
         }
+        ["crawl", divide, folder] => {
+            let pages = divided(crawl::PAGES, divide)?;
+            let site = crawl::site(folder.as_ref());
+            timed_once(|| crawl::crawl(&site, pages));
+        }
         ["live", blocks] => println!("{}", live::bytes_per_block(blocks.parse().ok()?)),
         ["pairs", kind, stack, depth, count] => {
             pairs::run(
@@ -86,6 +113,11 @@ fn divided(times: u64, divide: &str) -> Option<u64> {
 /// against the clock, and prints its wall time in seconds.
 fn timed(work: impl Fn()) {
     work();
+    timed_once(work);
+}
+
+/// Does the work once against the clock, and prints its wall time in seconds.
+fn timed_once(work: impl Fn()) {
     let start = Instant::now();
     work();
     println!("{}", start.elapsed().as_secs_f64());

@@ -16,6 +16,9 @@ use clap::Parser as _;
 use std::io::{self, BufWriter, Write as _};
 use std::process::ExitCode;
 
+#[global_allocator]
+static HEAP: endler_reports::LargePages = endler_reports::LargePages;
+
 /// Why a command did not end well.
 enum Failure {
     /// The command line asks for something that there is not.
