@@ -32,14 +32,53 @@ const TEXTS: [&str; 12] = [
     "Box<std::ffi::os_str::OsStr>",
 ];
 
+/// The block holds something else.
+const NO_TEXT: u16 = u16::MAX;
+/// Nothing was said of the block.
+const NO_ROW: u32 = u32::MAX;
+
 /// What the scan met.
 #[derive(Default)]
 pub(super) struct Fills {
-    rows: Vec<Fill>,
-    /// Blocks of text, and where in each it begins.
-    texts: Vec<(u32, u32)>,
+    rows: Vec<Said>,
     /// Whether the blocks of a form hold a text.
     is_text: FastMap<u32, bool>,
+}
+
+/// What one value said of a block.
+#[derive(Clone, Copy)]
+struct Said {
+    block: u32,
+    /// Where in the block a text begins, or [`NO_TEXT`].
+    begins: u16,
+    length: u64,
+    unused: u64,
+}
+
+const _: () = assert!(size_of::<Said>() == size_of::<Fill>());
+
+/// The first row of each block, with a text if any row says so, in the order of blocks. Rows come in
+/// a few long runs, so they are distributed and not sorted.
+fn in_order(mut rows: Vec<Said>, blocks: u32) -> Vec<Said> {
+    let mut first = vec![NO_ROW; blocks as usize];
+    let mut count = 0;
+    for at in 0..rows.len() {
+        let Some(&Said { block, begins, .. }) = rows.get(at) else {
+            break;
+        };
+        let Some(first) = first.get_mut(block as usize) else {
+            continue;
+        };
+        if *first == NO_ROW {
+            *first = u32::try_from(at).unwrap_or(NO_ROW);
+            count += 1;
+        } else if let Some(first) = rows.get_mut(*first as usize) {
+            first.begins = first.begins.min(begins);
+        }
+    }
+    let mut ordered = Vec::with_capacity(count);
+    ordered.extend(first.iter().filter_map(|&row| rows.get(row as usize)));
+    ordered
 }
 
 impl Scanner<'_, '_> {
@@ -70,48 +109,39 @@ impl Scanner<'_, '_> {
         if !is_text && unused.is_none() {
             return;
         }
-        if is_text {
-            let at = match self.book.get(form).map(|f| f.key.inside) {
-                Some(Inside::Many { at, .. }) => u32::try_from(at).unwrap_or(0),
-                _ => 0,
-            };
-            self.full.texts.push((block, at));
-        }
-        self.full.rows.push(Fill {
-            block: BlockId(block),
+        let begins = match self.book.get(form).map(|f| f.key.inside) {
+            _ if !is_text => NO_TEXT,
+            Some(Inside::Many { at, .. }) => u16::try_from(at).unwrap_or(0),
+            _ => 0,
+        };
+        self.full.rows.push(Said {
+            block,
+            begins,
             length,
-            unused: Bytes(unused.unwrap_or(0)),
-            is_copy: false,
+            unused: unused.unwrap_or(0),
         });
     }
 
     /// How full the blocks are, with equal texts marked; and what equal texts there
     /// are.
     pub(super) fn fills(&mut self) -> (Vec<Fill>, Vec<Repeat>) {
-        let Fills {
-            mut rows,
-            mut texts,
-            ..
-        } = std::mem::take(&mut self.full);
-        rows.sort_by_key(|row| row.block);
-        rows.dedup_by_key(|row| row.block);
-        texts.sort_unstable();
-        texts.dedup_by_key(|text| text.0);
-        let mut hashes: Vec<(u64, u32)> = Vec::with_capacity(texts.len());
-        // Both lists are in the order of blocks, so the row of a text is behind the last one's.
-        let mut row = 0u32;
-        for (block, at) in texts {
-            let behind = rows.get(row as usize..).unwrap_or_default();
-            let before = behind.iter().take_while(|row| row.block.0 < block).count();
-            row = row.saturating_add(u32::try_from(before).unwrap_or(u32::MAX));
-            let its = rows.get(row as usize).filter(|row| row.block.0 == block);
-            let length = its.map_or(0, |row| row.length);
-            if length > 0
-                && let Some(hash) = self.hash(block, u64::from(at), length)
-            {
+        let said = in_order(std::mem::take(&mut self.full.rows), self.heap.rows());
+        let is_text = |said: &Said| said.begins != NO_TEXT && said.length > 0;
+        let texts = said.iter().filter(|said| is_text(said)).count();
+        let mut hashes: Vec<(u64, u32)> = Vec::with_capacity(texts);
+        for (row, said) in (0u32..).zip(&said).filter(|(_, said)| is_text(said)) {
+            if let Some(hash) = self.hash(said.block, u64::from(said.begins), said.length) {
                 hashes.push((hash, row));
             }
         }
+        // As large as before, so this takes no memory.
+        let fill = |said: Said| Fill {
+            block: BlockId(said.block),
+            length: said.length,
+            unused: Bytes(said.unused),
+            is_copy: false,
+        };
+        let mut rows: Vec<Fill> = said.into_iter().map(fill).collect();
         hashes.sort_unstable();
         let mut repeats = Vec::new();
         for equal in hashes.chunk_by(|a, b| a.0 == b.0) {
