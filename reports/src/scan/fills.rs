@@ -197,3 +197,47 @@ impl Scanner<'_, '_> {
         Some(hasher.finish())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{NO_TEXT, Said, in_order};
+
+    #[test]
+    fn rows_come_in_the_order_of_blocks_and_the_first_counts() {
+        let mut state = 1u64;
+        let mut next = |below: u64| {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            (state >> 33) % below
+        };
+        for _ in 0..200 {
+            let rows: Vec<Said> = (0..next(60))
+                .map(|length| Said {
+                    block: next(40) as u32,
+                    begins: if next(2) == 0 {
+                        NO_TEXT
+                    } else {
+                        next(3) as u16
+                    },
+                    length,
+                    unused: 0,
+                })
+                .collect();
+            let mut sorted = rows.clone();
+            sorted.sort_by_key(|said| said.block);
+            sorted.dedup_by(|later, first| {
+                let is_same = later.block == first.block;
+                if is_same {
+                    first.begins = first.begins.min(later.begins);
+                }
+                is_same
+            });
+            let shown = |rows: Vec<Said>| -> Vec<(u32, u16, u64)> {
+                let row = |said: &Said| (said.block, said.begins, said.length);
+                rows.iter().map(row).collect()
+            };
+            assert_eq!(shown(in_order(rows, 40)), shown(sorted));
+        }
+    }
+}
