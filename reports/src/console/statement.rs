@@ -165,7 +165,7 @@ impl Statement {
         match &self.what {
             What::Forget(name) if !is_variable(name) => Err(self.no_variable(name)),
             What::Line(line) => {
-                check_names(&line.expr, &self.text, &is_variable)?;
+                check_names(&line.expr, &self.text, variables)?;
                 match &line.sets {
                     Some((name, at)) if !is_variable(name) && variables.len() >= MAX_VARIABLES => {
                         let message =

@@ -70,7 +70,7 @@ pub fn query<'a>(heap: Heap<'a>, text: &str) -> Result<Answer<'a>, QueryError> {
 pub fn check(text: &str) -> Result<(), QueryError> {
     let expr = parse(text)?;
     check_expr(&expr, text)?;
-    check_names(&expr, text, &|_| false)
+    check_names(&expr, text, &[])
 }
 
 /// The same of a tree; variables may be anything.
@@ -82,15 +82,14 @@ pub(crate) fn check_expr(expr: &Expr, text: &str) -> Result<(), QueryError> {
 }
 
 /// Finds a name at the beginning of an expression that means nothing.
-pub(crate) fn check_names(
-    expr: &Expr,
-    text: &str,
-    is_variable: &dyn Fn(&str) -> bool,
-) -> Result<(), QueryError> {
+pub(crate) fn check_names(expr: &Expr, text: &str, variables: &[String]) -> Result<(), QueryError> {
+    let is_variable = |word: &str| variables.iter().any(|name| name == word);
     let mut unknown = None;
     expr.words(&mut |word, at| {
         if unknown.is_none() && !words::is_word(word) && !is_variable(word) {
-            unknown = Some(unknown_name(word, at.clone(), text));
+            let mut error = unknown_name(word, at.clone(), text);
+            error.message.push_str(&beginnings(variables));
+            unknown = Some(error);
         }
     });
     unknown.map_or(Ok(()), Err)
@@ -99,6 +98,28 @@ pub(crate) fn check_names(
 fn unknown_name(name: &str, at: Range<usize>, text: &str) -> QueryError {
     let message = format!("there is no {name}; there are {}", allowed());
     QueryError::new(text, at, message)
+}
+
+/// So many variables are listed in a message.
+const LISTED: usize = 20;
+
+/// What else may stand at the beginning of an expression.
+fn beginnings(variables: &[String]) -> String {
+    let mut text = String::from("; the functions");
+    let functions = words::FUNCTIONS.iter();
+    for function in functions.filter(|function| function.asks != words::Asks::Host) {
+        text.push_str(&format!(" {}()", function.name));
+    }
+    if !variables.is_empty() {
+        text.push_str("; the variables");
+    }
+    for name in variables.iter().take(LISTED) {
+        text.push_str(&format!(" {name}"));
+    }
+    if variables.len() > LISTED {
+        text.push_str(" …");
+    }
+    text
 }
 
 /// Names that a query may use, for messages.

@@ -81,6 +81,11 @@ fn names_are_checked_before_a_heap_is_taken() {
         error.starts_with("x - yy\n    ^^\nthere is no yy; there are bytype"),
         "{error}"
     );
+    assert!(error.contains("; the functions prefs() "), "{error}");
+    assert!(error.ends_with("; the variables x"), "{error}");
+    let many: Vec<String> = (0..30).map(|n| format!("v{n}")).collect();
+    let error = parse("w").unwrap().check_names(&many).unwrap_err();
+    assert!(error.to_string().ends_with(" v18 v19 …"), "{error}");
     assert!(check("del x", &["x"]).is_ok());
     let error = check("del x", &[]).unwrap_err().to_string();
     assert_eq!(error, "del x\n    ^\nthere is no variable x");
