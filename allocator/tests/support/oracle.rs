@@ -54,11 +54,26 @@ impl Oracle {
     }
 }
 
+/// How a block comes to be.
+#[derive(Clone, Copy)]
+enum Birth {
+    New(Layout),
+    Zeroed(Layout),
+    /// From another one, with a new size.
+    From(*mut u8, Layout, usize),
+}
+
 #[inline(never)]
-fn alloc_and_trace(heap: &dyn GlobalAlloc, layout: Layout) -> *mut u8 {
-    // SAFETY: the caller's contract.
-    let block = unsafe { heap.alloc(layout) };
-    if !ASKING.get() || !is_one_of_many() || INSIDE.replace(true) {
+fn alloc_and_trace(heap: &dyn GlobalAlloc, birth: Birth) -> *mut u8 {
+    let block = match birth {
+        // SAFETY: the caller's contract.
+        Birth::New(layout) => unsafe { heap.alloc(layout) },
+        // SAFETY: the caller's contract.
+        Birth::Zeroed(layout) => unsafe { heap.alloc_zeroed(layout) },
+        // SAFETY: the caller's contract.
+        Birth::From(block, layout, size) => unsafe { heap.realloc(block, layout, size) },
+    };
+    if block.is_null() || !ASKING.get() || !is_one_of_many() || INSIDE.replace(true) {
         return block;
     }
     if let Some(stacks) = STACKS.lock().expect("not poisoned").as_mut() {
@@ -66,6 +81,23 @@ fn alloc_and_trace(heap: &dyn GlobalAlloc, layout: Layout) -> *mut u8 {
     }
     INSIDE.set(false);
     block
+}
+
+/// A block is about to end: forgets it, or says that it has to stay.
+fn has_to_stay(block: *mut u8) -> bool {
+    if INSIDE.replace(true) {
+        return false;
+    }
+    let mut stays = false;
+    if let Some(stacks) = STACKS.lock().expect("not poisoned").as_mut() {
+        if KEEPS.load(Ordering::Relaxed) {
+            stays = stacks.contains_key(&(block as u64));
+        } else {
+            stacks.remove(&(block as u64));
+        }
+    }
+    INSIDE.set(false);
+    stays
 }
 
 #[inline(always)]
@@ -100,25 +132,31 @@ fn trace() -> Seen {
 unsafe impl GlobalAlloc for Oracle {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let layout = std::hint::black_box(layout);
-        std::hint::black_box(alloc_and_trace(self.heap, layout))
+        std::hint::black_box(alloc_and_trace(self.heap, Birth::New(layout)))
+    }
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        let layout = std::hint::black_box(layout);
+        std::hint::black_box(alloc_and_trace(self.heap, Birth::Zeroed(layout)))
     }
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        if !INSIDE.replace(true) {
-            let mut keep = false;
-            if let Some(stacks) = STACKS.lock().expect("not poisoned").as_mut() {
-                if KEEPS.load(Ordering::Relaxed) {
-                    keep = stacks.contains_key(&(block as u64));
-                } else {
-                    stacks.remove(&(block as u64));
-                }
-            }
-            INSIDE.set(false);
-            if keep {
-                return;
-            }
+        if !has_to_stay(block) {
+            // SAFETY: the caller's contract.
+            unsafe { self.heap.dealloc(block, layout) }
         }
-        // SAFETY: the caller's contract.
-        unsafe { self.heap.dealloc(block, layout) }
+    }
+    unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        if !has_to_stay(block) {
+            let birth = std::hint::black_box(Birth::From(block, layout, size));
+            return std::hint::black_box(alloc_and_trace(self.heap, birth));
+        }
+        // SAFETY: the caller's contract says that this is a layout.
+        let wanted = unsafe { Layout::from_size_align_unchecked(size, layout.align()) };
+        let to = std::hint::black_box(alloc_and_trace(self.heap, Birth::New(wanted)));
+        if !to.is_null() {
+            // SAFETY: both are blocks of at least so many bytes, and not the same one.
+            unsafe { to.copy_from_nonoverlapping(block, size.min(layout.size())) };
+        }
+        to
     }
 }
 
@@ -160,6 +198,8 @@ pub(crate) struct Tally {
     pub(crate) truncated: u32,
     /// Of these, cut where the walk could not go on, frames outside unknown.
     pub(crate) stuck: u32,
+    /// Of these, where `backtrace` went on.
+    pub(crate) shorter: u32,
     /// Of these, with a frame that a signal struck.
     pub(crate) interrupted: u32,
     /// The outermost frames of these.
@@ -231,6 +271,7 @@ fn compare_one(image: &Image, addr: u64, seen: &Seen, tally: &mut Tally) {
     tally.truncated += u32::from(end == StackEnd::Truncated);
     if end == StackEnd::Stuck {
         tally.stuck += 1;
+        tally.shorter += u32::from(rest.len() < expect.len());
         tally.stuck_at.extend(ours.last());
     }
     tally.interrupted += u32::from(interrupted);

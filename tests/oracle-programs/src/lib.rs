@@ -25,11 +25,13 @@ pub fn compare(name: &str, every: u32, program: impl FnOnce()) -> ExitCode {
     let (_, tally) = oracle::tally();
     let wrong = tally.wrong.len();
     println!(
-        "{name}: {} stacks compared, {} equal ({} cut at the depth limit, {} where no walk goes on), {wrong} wrong",
+        "{name}: {} stacks compared, {} equal ({} cut at the depth limit, {} where no walk goes on), \
+         {} shorter than theirs, {wrong} wrong",
         tally.equal as usize + wrong,
-        tally.equal,
+        tally.equal - tally.shorter,
         tally.truncated,
-        tally.stuck,
+        tally.stuck - tally.shorter,
+        tally.shorter,
     );
     if let Some(first) = tally.wrong.first() {
         println!("{name}: the first: {first}");
@@ -37,7 +39,8 @@ pub fn compare(name: &str, every: u32, program: impl FnOnce()) -> ExitCode {
     if tally.equal < LEAST {
         println!("{name}: fewer than {LEAST} stacks");
     }
-    ExitCode::from(u8::from(wrong > 0 || tally.equal < LEAST))
+    let is_right = wrong == 0 && tally.shorter == 0 && tally.equal >= LEAST;
+    ExitCode::from(u8::from(!is_right))
 }
 
 /// The Rust sources of this repository.
