@@ -1,6 +1,7 @@
 //! A library loaded by `dlopen`, with types of its own: what its code allocates gets
 //! the library's types, and its static and fields their names. Two libraries whose
-//! types have the same names and lie differently in memory are not mixed up.
+//! types have the same names and lie differently in memory are not mixed up. What a library's
+//! thread-local holds is held by it in each thread, however the loader has placed it.
 
 #[path = "support/own_memory.rs"]
 mod own_memory;
@@ -13,10 +14,12 @@ use std::ffi::CString;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::JoinHandle;
 
 use endler_reports::resolve::{Options, resolve};
-use endler_reports::scan::{Graph, scan};
-use endler_snapshot::{BlockId, Evidence, Image};
+use endler_reports::scan::{Graph, RootKind, ThreadSpan, scan};
+use endler_snapshot::{Addr, BlockId, Evidence, Image, ThreadId};
 use own_memory::Own;
 
 #[global_allocator]
@@ -164,4 +167,116 @@ fn check(records: &[recorder::Record], libraries: u64) {
         .map(|(name, via, many)| ((name.to_owned(), via.to_owned()), many))
         .collect();
     assert_eq!(found, expected);
+}
+
+/// A thread that keeps something in a thread-local, and stays until it is told.
+struct Keeper {
+    end: Sender<()>,
+    thread: JoinHandle<()>,
+    pointer: Addr,
+    blocks: Vec<recorder::Record>,
+}
+
+impl Keeper {
+    fn new(keep: impl FnOnce() + Send + 'static) -> Keeper {
+        let (said, hears): (Sender<_>, Receiver<_>) = channel();
+        let (end, ends) = channel();
+        let thread = std::thread::spawn(move || {
+            let blocks = recorder::blocks_of(keep);
+            // SAFETY: it has no preconditions; glibc's handle is the thread pointer.
+            let pointer = Addr(unsafe { libc::pthread_self() } as u64);
+            said.send((pointer, blocks)).unwrap();
+            ends.recv().unwrap();
+        });
+        let (pointer, blocks) = hears.recv().unwrap();
+        Keeper {
+            end,
+            thread,
+            pointer,
+            blocks,
+        }
+    }
+
+    fn end(self) {
+        self.end.send(()).unwrap();
+        self.thread.join().unwrap();
+    }
+}
+
+/// For each edge from a thread-local: the thread, the name of the root, its label, and whether
+/// it is a guess.
+fn held(keepers: &[Keeper]) -> Vec<(u16, String, String, bool)> {
+    let records = keepers
+        .iter()
+        .flat_map(|keeper| keeper.blocks.iter().cloned());
+    let mut image = recorder::image(&records.collect::<Vec<_>>());
+    let options = Options::default();
+    assert_eq!(resolve(&mut image, &options), []);
+    let span = |(number, keeper): (u16, &Keeper)| ThreadSpan {
+        thread: ThreadId(number),
+        thread_pointer: Some(keeper.pointer),
+        ..ThreadSpan::default()
+    };
+    let spans: Vec<_> = (0..).zip(keepers).map(span).collect();
+    let graph = scan(&image, &Own::new(), &options, &spans);
+    let edges = &graph.root_edges;
+    let mut held: Vec<_> = (0..edges.len())
+        .filter_map(|edge| {
+            let root = &graph.roots[edges.source[edge] as usize];
+            let label = graph.labels[edges.label[edge] as usize].clone();
+            let thread = root.thread.filter(|_| root.kind == RootKind::ThreadLocal)?;
+            Some((thread.0, root.name.clone(), label, edges.is_guess(edge)))
+        })
+        .collect();
+    held.sort();
+    held
+}
+
+#[test]
+fn a_librarys_thread_locals_are_those_of_each_thread() {
+    type Keep = extern "C" fn(u64);
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("thread_locals");
+    std::fs::create_dir_all(&folder).unwrap();
+    let library = load(&build(&folder, "library", &[]));
+    fill(library);
+    let keep = function(library, c"keep");
+    // SAFETY: the library's function of this name has this type.
+    let keep = unsafe { std::mem::transmute::<*mut libc::c_void, Keep>(keep) };
+    let keepers = [3, 5].map(|many| Keeper::new(move || keep(many)));
+    let root = "thread_local library::DRAWER".to_owned();
+    let held_by = |thread| (thread, root.clone(), root.clone(), false);
+    assert_eq!(held(&keepers), [held_by(0), held_by(1)]);
+    keepers.map(Keeper::end);
+}
+
+/// C code, which nothing describes: one that the loader places near the thread pointer, and one that
+/// each thread gets when it asks.
+#[test]
+fn thread_locals_of_c_are_found_wherever_they_lie() {
+    const SOURCE: &str = "
+        static __thread void *kept;
+        void keep(void *it) { kept = it; }
+    ";
+    type Keep = extern "C" fn(*mut libc::c_void);
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("thread_locals_of_c");
+    std::fs::create_dir_all(&folder).unwrap();
+    let source = folder.join("keep.c");
+    std::fs::write(&source, SOURCE).unwrap();
+    for model in ["initial-exec", "local-dynamic"] {
+        let out = folder.join(format!("{model}.so"));
+        let mut cc = Command::new("cc");
+        cc.args(["-shared", "-fPIC", &format!("-ftls-model={model}"), "-o"])
+            .arg(&out)
+            .arg(&source);
+        assert!(cc.status().unwrap().success(), "{cc:?}");
+        let keep = function(load(&out), c"keep");
+        // SAFETY: the library's function of this name has this type.
+        let keep = unsafe { std::mem::transmute::<*mut libc::c_void, Keep>(keep) };
+        let leak = move || keep(Box::into_raw(Box::new([7u8; 40])).cast());
+        let keepers = [(); 2].map(|()| Keeper::new(leak));
+        let root = "thread_local kept".to_owned();
+        let held_by = |thread| (thread, root.clone(), root.clone(), true);
+        assert_eq!(held(&keepers), [held_by(0), held_by(1)], "{model}");
+        keepers.map(Keeper::end);
+    }
 }

@@ -7,7 +7,10 @@ use std::borrow::Cow;
 
 use gimli::{EndianSlice, LittleEndian};
 use object::read::elf::{ElfFile64, ProgramHeader};
-use object::{Endianness, Object, ObjectSection, ObjectSymbol, SymbolKind};
+use object::{
+    Endianness, Object, ObjectSection, ObjectSymbol, ObjectSymbolTable, RelocationFlags,
+    RelocationTarget, SymbolKind,
+};
 
 /// DWARF bytes, borrowed from the mapped file or from a decompressed section.
 pub(crate) type Reader<'a> = EndianSlice<'a, LittleEndian>;
@@ -32,6 +35,15 @@ impl TlsSegment {
         let whole = self.size.checked_next_multiple_of(self.align.max(1))?;
         pointer.checked_sub(whole)
     }
+}
+
+/// What the loader writes of a library's thread-locals into its memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TlsRelocation {
+    /// The library's number.
+    Number,
+    /// How far from the thread pointer the byte `of` of the segment lies.
+    Distance { of: u64 },
 }
 
 /// A parsed 64-bit little-endian ELF file.
@@ -118,6 +130,38 @@ impl<'a> Elf<'a> {
         tls.next().map(|h| TlsSegment {
             size: h.p_memsz(endian),
             align: h.p_align(endian),
+        })
+    }
+
+    /// Where in the file's memory the loader says how it has placed the thread-locals
+    /// of this file.
+    pub(crate) fn tls_relocation(&self) -> Option<(u64, TlsRelocation)> {
+        let symbols = self.0.dynamic_symbol_table();
+        self.0.dynamic_relocations()?.find_map(|(at, relocation)| {
+            let RelocationFlags::Elf { r_type } = relocation.flags() else {
+                return None;
+            };
+            let is_number = r_type == object::elf::R_X86_64_DTPMOD64;
+            if !is_number && r_type != object::elf::R_X86_64_TPOFF64 {
+                return None;
+            }
+            let offset = match relocation.target() {
+                RelocationTarget::Absolute => 0,
+                // One of another file says where that has its own.
+                RelocationTarget::Symbol(index) => {
+                    let symbol = symbols.as_ref()?.symbol_by_index(index).ok()?;
+                    Some(symbol.address()).filter(|_| symbol.is_definition())?
+                }
+                _ => return None,
+            };
+            let of = offset.wrapping_add_signed(relocation.addend());
+            Some((
+                at,
+                match is_number {
+                    true => TlsRelocation::Number,
+                    false => TlsRelocation::Distance { of },
+                },
+            ))
         })
     }
 

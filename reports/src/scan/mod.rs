@@ -29,6 +29,7 @@ mod ahead;
 pub(crate) mod book;
 mod compile;
 mod contain;
+mod copies;
 mod counts;
 mod edges;
 mod fields;
@@ -119,7 +120,8 @@ pub struct Graph {
 /// Finds the edges of a resolved image.
 ///
 /// Reads memory where `image` says that blocks lie, where its modules' statics
-/// and the threads' stacks lie, and nowhere else. An image without a resolution
+/// and the threads' stacks and thread-locals lie (the loader's lists of these among it), and nowhere
+/// else. An image without a resolution
 /// gets only guesses. Never panics on what memory holds.
 pub fn scan(
     image: &Image,
@@ -159,10 +161,11 @@ pub fn scan(
     known.sort_by_key(|typed| (typed.root.address, typed.until));
     let typed: Vec<(u64, u64)> = known.iter().map(|t| (t.root.address.0, t.until)).collect();
     let mut pieces = segments::statics(image, &sources, &typed);
-    pieces.extend(segments::thread_locals(&sources, threads, &typed));
+    let (thread_locals, ranges) = segments::thread_locals(image, &sources, threads, memory, &typed);
+    pieces.extend(thread_locals);
     let stacks = stacks::walk(image, memory, &sources, threads);
     let spoken = scanner.locals(image, &sources, threads, &stacks, &mut roots);
-    pieces.extend(stacks::pieces(&stacks, threads));
+    pieces.extend(stacks::pieces(&stacks, threads, &ranges));
     scanner.raw(resolution, &rows, &pieces, &spoken, &mut roots);
     scanner.registers(threads, &mut roots);
     let by_layout = scanner.left_over(resolution, &rows);

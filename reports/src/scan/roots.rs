@@ -5,6 +5,7 @@ use endler_snapshot::{Addr, ThreadId};
 
 use super::ThreadSpan;
 use super::compile::{Spot, Via};
+use super::copies::{Copies, newest};
 use super::labels::NONE;
 use super::run::{self, Context, Scanner};
 use crate::layout::containers::Split;
@@ -57,7 +58,13 @@ impl Scanner<'_, '_> {
                 continue;
             }
             last = Some((address, &one.path));
-            self.root(one, "static", address, RootKind::Static, None, roots);
+            let root = Root {
+                name: format!("static {}", one.path),
+                kind: RootKind::Static,
+                thread: None,
+                address,
+            };
+            self.root(one, root, 0, roots);
         }
     }
 
@@ -69,29 +76,37 @@ impl Scanner<'_, '_> {
         threads: &[ThreadSpan],
         roots: &mut Vec<Root>,
     ) {
+        let copies: Vec<Option<Copies>> = files
+            .iter()
+            .map(|file| Copies::of(&file.elf, file.bias, file.is_main, self.memory))
+            .collect();
+        let newest = newest(threads, self.memory);
         for span in threads {
-            let Some(pointer) = span.thread_pointer else {
-                continue;
-            };
+            let own: Vec<_> = copies
+                .iter()
+                .map(|copies| {
+                    let copies = copies.as_ref()?;
+                    let copy = copies.copy(span, newest, self.memory)?;
+                    Some((copies.segment.size, copy))
+                })
+                .collect();
             for one in statics {
                 let Place::Thread(file, offset) = one.place else {
                     continue;
                 };
-                let file = files.get(usize::from(file));
-                // The executable's segment ends at the thread pointer; where
-                // those of libraries lie only the loader knows.
-                let Some(segment) = file.filter(|f| f.is_main).and_then(|f| f.elf.tls()) else {
+                let Some(Some((size, copy))) = own.get(usize::from(file)).copied() else {
                     continue;
                 };
-                let Some(start) = segment.start(pointer.0) else {
-                    continue;
-                };
-                if offset >= segment.size || !self.is_storage(one) {
+                if offset >= size || !self.is_storage(one) {
                     continue;
                 }
-                let address = Addr(start.wrapping_add(offset));
-                let kind = RootKind::ThreadLocal;
-                self.root(one, "thread_local", address, kind, Some(span.thread), roots);
+                let root = Root {
+                    name: format!("thread_local {}", one.path),
+                    kind: RootKind::ThreadLocal,
+                    thread: Some(span.thread),
+                    address: Addr(copy.start.wrapping_add(offset)),
+                };
+                self.root(one, root, copy.guess, roots);
             }
         }
     }
@@ -112,29 +127,15 @@ impl Scanner<'_, '_> {
         }
     }
 
-    fn root(
-        &mut self,
-        one: &Static,
-        word: &str,
-        address: Addr,
-        kind: RootKind,
-        thread: Option<ThreadId>,
-        roots: &mut Vec<Root>,
-    ) {
-        let name = format!("{word} {}", one.path);
-        let root = Root {
-            name: name.clone(),
-            kind,
-            thread,
-            address,
-        };
+    fn root(&mut self, one: &Static, root: Root, guess: u8, roots: &mut Vec<Root>) {
+        let address = root.address;
         if let Some(size) = self.book.layouts.size(one.of) {
             self.typed_roots.push(TypedRoot {
                 root: root.clone(),
                 until: address.0.saturating_add(size),
             });
         }
-        let spot = Spot::new(Via::Always(name));
+        let spot = Spot::new(Via::Always(root.name.clone()));
         let program = self.book.program(one.of, &spot, Split::All);
         if program.is_empty() || program.size > MAX_STATIC {
             return;
@@ -143,7 +144,7 @@ impl Scanner<'_, '_> {
             source: run::Source::Root(u32::try_from(roots.len()).unwrap_or(u32::MAX)),
             label: NONE,
             always: true,
-            guess: 0,
+            guess,
             again: false,
             local: false,
         };

@@ -4,11 +4,14 @@
 //! Of an inlined chain the innermost function of the user's counts: that is
 //! whose variable it most likely is.
 
-use endler_snapshot::{Image, LineOwner, Memory};
+use std::collections::BTreeMap;
+
+use endler_snapshot::{Image, LineOwner, Memory, ThreadId};
 
 use super::ThreadSpan;
 use super::raw::Piece;
 use super::roots::RootKind;
+use super::segments::without;
 use super::unwind::{Frame, Unwinder, maps};
 use crate::layout::files::Source;
 use crate::resolve::elf::Elf;
@@ -62,8 +65,13 @@ pub(super) fn walk(
     }
 }
 
-/// Each frame as a piece of memory.
-pub(super) fn pieces(stacks: &Stacks, threads: &[ThreadSpan]) -> Vec<Piece> {
+/// Each frame as a piece of memory. What lies behind a stack, as far as it is the thread's
+/// `thread_locals`, has pieces of its own.
+pub(super) fn pieces(
+    stacks: &Stacks,
+    threads: &[ThreadSpan],
+    thread_locals: &BTreeMap<ThreadId, Vec<(u64, u64)>>,
+) -> Vec<Piece> {
     let mut pieces = Vec::new();
     for (span, frames) in threads.iter().zip(&stacks.frames) {
         let mut from = span.stack_pointer.0;
@@ -93,7 +101,11 @@ pub(super) fn pieces(stacks: &Stacks, threads: &[ThreadSpan]) -> Vec<Piece> {
         // is that of functions that the walk did not reach.
         let end = frames.last().and_then(|f| f.cfa).unwrap_or(from);
         add(from, end.min(span.stack_end.0), &name);
-        add(end.max(from), span.stack_end.0, "stack");
+        let rest = (end.max(from), span.stack_end.0);
+        let own = thread_locals
+            .get(&span.thread)
+            .map_or(&[][..], Vec::as_slice);
+        without(rest, own, &mut |from, until| add(from, until, "stack"));
     }
     pieces
 }

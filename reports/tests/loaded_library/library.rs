@@ -5,6 +5,7 @@
 //! `Order` is of the same name and size and lies otherwise in memory.
 
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::{Mutex, OnceLock};
 
@@ -93,4 +94,19 @@ pub extern "C" fn fill(many: u64) {
         book.totals.insert(number, notes);
     }
     *BOOK.lock().unwrap() = Some(book);
+}
+
+thread_local! {
+    static DRAWER: RefCell<Vec<Box<Note>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Puts so many notes where this thread alone has them.
+#[unsafe(no_mangle)]
+pub extern "C" fn keep(many: u64) {
+    DRAWER.with_borrow_mut(|drawer| {
+        drawer.reserve_exact(many as usize);
+        for _ in 0..many {
+            drawer.push(Box::new(Note { text: [8; 96] }));
+        }
+    });
 }
