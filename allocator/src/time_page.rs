@@ -176,12 +176,17 @@ impl Trial {
             }
             self.begin();
         }
+        let last = self.last.load(Ordering::Relaxed);
+        let now = ask();
+        if now == last {
+            // Another thread saw this move as well, and was here first: a count that has not
+            // risen since is right.
+            return None;
+        }
         self.seen.store(seen.wrapping_add(1), Ordering::Relaxed);
         if seen >= TOO_MANY {
             return self.end(None);
         }
-        let last = self.last.load(Ordering::Relaxed);
-        let now = ask();
         let pair = self.pair(now);
         let count = pair.and_then(|pair| self.count(pair, now.wrapping_sub(last)));
         if ask() != now {
@@ -384,6 +389,8 @@ mod tests {
         while page.is_open() {
             made.moves(case);
             page.learn(made.now.get(), &|| made.now.get());
+            // Another thread that saw the same move, and read `last` before that.
+            page.learn(made.now.get() - 1, &|| made.now.get());
         }
         let pair = page.pair.load(Ordering::Relaxed) as u64;
         let count = page.count.load(Ordering::Relaxed) as u64;
