@@ -1,9 +1,9 @@
 //! An allocator for the command: the system's, whose large blocks lie in large pages.
 //!
-//! What a graph's walks wait for is memory, and half of that is the tables of pages: a
+//! What a graph's walks wait for is memory, and a part of that is the tables of pages: a
 //! column of ten million nodes is forty megabytes, or ten thousand pages of 4 KiB. Where the
 //! kernel gives pages of 2 MiB on request (`/sys/kernel/mm/transparent_hugepage/enabled` says
-//! `madvise` or `always`) dominators and retained sizes take two thirds of the time.
+//! `madvise` or `always`) dominators and retained sizes take five sixths of the time.
 //!
 //! For a process that belongs to a report alone. A copy of a process does not ask: to make room for
 //! large pages the kernel may move the pages that it shares with its host.

@@ -246,7 +246,7 @@ fn a_librarys_thread_locals_are_those_of_each_thread() {
     let root = "thread_local library::DRAWER".to_owned();
     let held_by = |thread| (thread, root.clone(), root.clone(), false);
     assert_eq!(held(&keepers), [held_by(0), held_by(1)]);
-    keepers.map(Keeper::end);
+    keepers.into_iter().for_each(Keeper::end);
 }
 
 /// C code, which nothing describes: one that the loader places near the thread pointer, and one that
@@ -277,6 +277,6 @@ fn thread_locals_of_c_are_found_wherever_they_lie() {
         let root = "thread_local kept".to_owned();
         let held_by = |thread| (thread, root.clone(), root.clone(), true);
         assert_eq!(held(&keepers), [held_by(0), held_by(1)], "{model}");
-        keepers.map(Keeper::end);
+        keepers.into_iter().for_each(Keeper::end);
     }
 }

@@ -18,6 +18,9 @@ use crate::layout::files::Source;
 use crate::resolve::elf::Elf;
 use crate::resolve::mapped::Mapped;
 
+/// Ranges of memory that are each thread's, sorted: from, until.
+pub(super) type Ranges = BTreeMap<ThreadId, Vec<(u64, u64)>>;
+
 /// A symbol of data: where it begins and ends, and its readable path.
 struct Symbol {
     from: u64,
@@ -72,9 +75,9 @@ pub(super) fn thread_locals(
     threads: &[ThreadSpan],
     memory: &dyn Memory,
     typed: &[(u64, u64)],
-) -> (Vec<Piece>, BTreeMap<ThreadId, Vec<(u64, u64)>>) {
+) -> (Vec<Piece>, Ranges) {
     let mut pieces = Vec::new();
-    let mut ranges = BTreeMap::<ThreadId, Vec<(u64, u64)>>::new();
+    let mut ranges = Ranges::new();
     let newest = newest(threads, memory);
     each_file(image, sources, &mut |file, module, elf| {
         let is_main = module.path == image.process.exe;

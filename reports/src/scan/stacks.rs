@@ -4,14 +4,12 @@
 //! Of an inlined chain the innermost function of the user's counts: that is
 //! whose variable it most likely is.
 
-use std::collections::BTreeMap;
-
-use endler_snapshot::{Image, LineOwner, Memory, ThreadId};
+use endler_snapshot::{Image, LineOwner, Memory};
 
 use super::ThreadSpan;
 use super::raw::Piece;
 use super::roots::RootKind;
-use super::segments::without;
+use super::segments::{Ranges, without};
 use super::unwind::{Frame, Unwinder, maps};
 use crate::layout::files::Source;
 use crate::resolve::elf::Elf;
@@ -70,7 +68,7 @@ pub(super) fn walk(
 pub(super) fn pieces(
     stacks: &Stacks,
     threads: &[ThreadSpan],
-    thread_locals: &BTreeMap<ThreadId, Vec<(u64, u64)>>,
+    thread_locals: &Ranges,
 ) -> Vec<Piece> {
     let mut pieces = Vec::new();
     for (span, frames) in threads.iter().zip(&stacks.frames) {
