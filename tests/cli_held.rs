@@ -107,7 +107,8 @@ fn paths_says_why_it_has_nothing_to_say() {
 fn folding_counts_a_text_to_what_owns_it() {
     let sizes = |test: &str, command: &str, rest: &[&str]| {
         let object = json(test, command, rest);
-        let rows = object["rows"].as_array().expect("rows").clone();
+        let under = if command == "query" { "query" } else { "rows" };
+        let rows = object[under].as_array().expect("rows").clone();
         let row = |row: &serde_json::Value| {
             let name = row["name"].as_str().expect("a name").to_owned();
             (name, row["size"].as_u64().expect("a size"))
