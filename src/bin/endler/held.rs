@@ -115,13 +115,14 @@ pub(crate) fn paths(args: &Paths, out: &mut dyn Write) -> Result<(), Failure> {
         text(&view::partition(&rows, Columns::Oldest), page)
     )?;
     let count = match ways.shortest {
-        PathCount::Exact(n) => n.to_string(),
-        PathCount::TooMany => "more than 2^128".to_owned(),
+        PathCount::Exact(1) => "1 shortest path".to_owned(),
+        PathCount::Exact(n) => format!("{n} shortest paths"),
+        PathCount::TooMany => "more than 2^128 shortest paths".to_owned(),
     };
     let address = heap.image().blocks.addr[oldest.index()];
     writeln!(
         out,
-        "\nThe oldest, {address}: {count} shortest paths from the roots; ways that share no block:"
+        "\nThe oldest, {address}: {count} from the roots; ways that share no block:"
     )?;
     for way in &ways.ways {
         writeln!(out, "\n{}", one_way(heap, way))?;
