@@ -9,7 +9,8 @@
 #   TRUTH_QUIET=1                  the lines of the programs alone
 #
 # The half `held` was written without knowledge of the rules, the rules were tuned
-# on `tuned`. It fails for programs that crash, or whose book is not in order (coverage
+# on `tuned`; `fresh` was written without knowledge of them when they had been tuned
+# on both. It fails for programs that crash, or whose book is not in order (coverage
 # below 90 %, a registered block that is not there); names are scored, not judged.
 set -euo pipefail
 cd "$(dirname "$0")/.."
