@@ -14,9 +14,7 @@ use std::time::Duration;
 
 use book::{Book, Name};
 use bytes::{Bytes, BytesMut};
-use tokio::sync::{
-    Mutex, Notify, OnceCell, RwLock, Semaphore, broadcast, mpsc, oneshot, watch,
-};
+use tokio::sync::{Mutex, Notify, OnceCell, RwLock, Semaphore, broadcast, mpsc, oneshot, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Sleep, interval, sleep, timeout};
 
@@ -305,7 +303,10 @@ async fn ask(actor: &mpsc::Sender<Command>, n: usize) -> Option<Vec<u8>> {
 async fn actors(state: Arc<State>) -> impl Sized {
     let mark = book().mark();
     let (settings, own) = watch::channel(Settings::default());
-    book().since(mark, "Arc<tokio::sync::watch::Shared<fresh_async::Settings>>");
+    book().since(
+        mark,
+        "Arc<tokio::sync::watch::Shared<fresh_async::Settings>>",
+    );
     let mark = book().mark();
     let (news, first) = broadcast::channel::<Arc<str>>(16);
     book().largest_since(
@@ -367,7 +368,11 @@ fn uppercase(by: Duration) -> Service {
     Arc::new(move |words| {
         Box::pin(async move {
             let upper: Vec<String> = words.iter().map(|word| word.to_uppercase()).collect();
-            book().vec(&words).strings(&words).vec(&upper).strings(&upper);
+            book()
+                .vec(&words)
+                .strings(&words)
+                .vec(&upper)
+                .strings(&upper);
             sleep(by).await;
             upper
         })
@@ -392,8 +397,14 @@ fn counted(gate: Arc<Semaphore>, suffix: &'static str) -> Service {
 
 async fn both(one: Service, two: Service, words: Vec<String>) -> usize {
     let (first, second) = (one(words.clone()), two(words));
-    reply(&first, "Box<fresh_async::uppercase::{closure#0}::{async_block_env#0}>");
-    reply(&second, "Box<fresh_async::counted::{closure#0}::{async_block_env#0}>");
+    reply(
+        &first,
+        "Box<fresh_async::uppercase::{closure#0}::{async_block_env#0}>",
+    );
+    reply(
+        &second,
+        "Box<fresh_async::counted::{closure#0}::{async_block_env#0}>",
+    );
     let (first, second) = tokio::join!(first, second);
     first.len() + second.len()
 }
@@ -413,14 +424,19 @@ fn services() -> impl Sized {
         .arc_as(&counted, "Arc<fresh_async::counted::{closure_env#0}>");
     let mut tasks = Vec::new();
     for n in 0..30 {
-        let words = ["one", "fish", "two", "fish"].iter().map(|word| format!("{word} {n}"));
+        let words = ["one", "fish", "two", "fish"]
+            .iter()
+            .map(|word| format!("{word} {n}"));
         tasks.push(start(both(upper.clone(), counted.clone(), words.collect())));
     }
     let mut replies = Vec::new();
     for n in 0..20 {
         let words = (0..n % 4 + 1).map(|m| format!("word {m}")).collect();
         let one = upper(words);
-        reply(&one, "Box<fresh_async::uppercase::{closure#0}::{async_block_env#0}>");
+        reply(
+            &one,
+            "Box<fresh_async::uppercase::{closure#0}::{async_block_env#0}>",
+        );
         replies.push(spawn(one, Name::task::<Reply>()));
     }
     book().vec(&tasks).vec(&replies);
@@ -506,7 +522,10 @@ async fn gathered(state: Arc<State>) -> impl Sized {
             state.stop.notified().await;
             n
         });
-        book().largest_since(mark, "Task<fresh_async::gathered::{async_fn#0}::{async_block_env#0}>");
+        book().largest_since(
+            mark,
+            "Task<fresh_async::gathered::{async_fn#0}::{async_block_env#0}>",
+        );
         book().since(
             mark,
             "Arc<tokio::util::idle_notified_set::ListEntry<tokio::runtime::task::join::JoinHandle<u64>>>",

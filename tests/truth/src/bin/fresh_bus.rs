@@ -218,7 +218,9 @@ impl Plugin for Average {
     }
 
     fn handle(&mut self, event: &Event) -> Option<Event> {
-        let Event::Measured(id, values) = event else { return None };
+        let Event::Measured(id, values) = event else {
+            return None;
+        };
         let sum = self.sums.entry(*id).or_default();
         sum.0 += values.iter().map(|&value| f64::from(value)).sum::<f64>();
         sum.1 += values.len();
@@ -241,7 +243,9 @@ impl Plugin for Audit {
     }
 
     fn register(&self, book: &mut Book) {
-        book.string(&self.file).vec(&self.lines).strings(&self.lines);
+        book.string(&self.file)
+            .vec(&self.lines)
+            .strings(&self.lines);
     }
 }
 
@@ -304,7 +308,10 @@ fn plugin(book: &mut Book, n: usize) -> Box<dyn Plugin> {
         }
         2 => {
             let inner = audit(n);
-            let one = Box::new(Filter { inner, below: n as u64 });
+            let one = Box::new(Filter {
+                inner,
+                below: n as u64,
+            });
             book.boxed(&one);
             one
         }
@@ -330,7 +337,9 @@ fn plugins(book: &mut Book) -> impl Sized + use<> {
         let event = event(n);
         answers.extend(by_name.values_mut().filter_map(|one| one.handle(&event)));
     }
-    book.btree_map(&by_name).strings(by_name.keys()).vec(&answers);
+    book.btree_map(&by_name)
+        .strings(by_name.keys())
+        .vec(&answers);
     by_name.values().for_each(|one| one.register(book));
     for answer in &answers {
         if let Event::Measured(_, values) = answer {
@@ -375,7 +384,9 @@ fn resources(book: &mut Book) -> impl Sized + use<> {
     for n in 0..50u32 {
         let mut one = Resources::default();
         one.insert(Limits([n; 6]));
-        one.insert(Names((0..n % 5 + 1).map(|m| format!("resource {m}")).collect()));
+        one.insert(Names(
+            (0..n % 5 + 1).map(|m| format!("resource {m}")).collect(),
+        ));
         one.insert(HashMap::from([(n, "n"), (n + 1, "next")]));
         one.insert::<Option<Arc<str>>>(None);
         one.insert(Mutex::new(vec![n; 10]));
@@ -463,9 +474,15 @@ fn observers(book: &mut Book) -> impl Sized + use<> {
             peaks: RefCell::new(vec![]),
         });
         let as_observer: Rc<dyn Observer> = screen.clone();
-        subject.observers.borrow_mut().push(Rc::downgrade(&as_observer));
+        subject
+            .observers
+            .borrow_mut()
+            .push(Rc::downgrade(&as_observer));
         let as_observer: Rc<dyn Observer> = meter.clone();
-        subject.observers.borrow_mut().push(Rc::downgrade(&as_observer));
+        subject
+            .observers
+            .borrow_mut()
+            .push(Rc::downgrade(&as_observer));
         if n % 3 > 0 {
             screens.push(screen);
         }

@@ -232,8 +232,16 @@ fn timed(book: &mut Book) -> impl Sized + use<> {
             .into_iter()
             .take(1 + n as usize % 3)
             .collect();
-        tokens.insert(&format!("{:016x}", n * 7919), Token { user: n, scopes }, n % 90);
-        limits.insert(&format!("10.0.{}.{}", n / 100, n % 100), [n as u32; 4], n % 50);
+        tokens.insert(
+            &format!("{:016x}", n * 7919),
+            Token { user: n, scopes },
+            n % 90,
+        );
+        limits.insert(
+            &format!("10.0.{}.{}", n / 100, n % 100),
+            [n as u32; 4],
+            n % 50,
+        );
     }
     black_box(tokens.advance(30) + limits.advance(20));
     tokens.register(book);

@@ -67,7 +67,10 @@ struct Limits {
 enum Level {
     Info,
     Only(Vec<String>),
-    Scaled { factor: f32, per_module: Vec<(String, u8)> },
+    Scaled {
+        factor: f32,
+        per_module: Vec<(String, u8)>,
+    },
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]

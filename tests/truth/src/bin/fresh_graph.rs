@@ -135,7 +135,9 @@ impl Map {
     }
 
     fn roads(&self, from: NodeId) -> &[(NodeId, u32)] {
-        self.places[from.0 as usize].as_ref().map_or(&[][..], |place| &place.roads[..])
+        self.places[from.0 as usize]
+            .as_ref()
+            .map_or(&[][..], |place| &place.roads[..])
     }
 
     fn shortest(&self, from: NodeId) -> HashMap<NodeId, (u32, NodeId)> {
@@ -196,7 +198,9 @@ fn maps(book: &mut Book) -> impl Sized + use<> {
             let to = ids[(n * 3 + step) % ids.len()];
             place.roads.push((to, (n * step % 23) as u32 + 1));
         }
-        place.tags.extend(["town", "river", "hill", "road"].iter().take(n % 5));
+        place
+            .tags
+            .extend(["town", "river", "hill", "road"].iter().take(n % 5));
     }
     let before = map.clone();
     let mut removed = Vec::new();
@@ -212,13 +216,13 @@ fn maps(book: &mut Book) -> impl Sized + use<> {
         .step_by(20)
         .map(|&id| (id, map.shortest(id)))
         .collect();
-    let rings: Vec<Vec<Vec<NodeId>>> = ids[100..110].iter().map(|&id| before.within(id, 4)).collect();
+    let rings: Vec<Vec<Vec<NodeId>>> = ids[100..110]
+        .iter()
+        .map(|&id| before.within(id, 4))
+        .collect();
     map.register(book);
     before.register(book);
-    book.vec(&ids)
-        .vec(&removed)
-        .btree_map(&lengths)
-        .vec(&rings);
+    book.vec(&ids).vec(&removed).btree_map(&lengths).vec(&rings);
     for place in &removed {
         book.string(&place.name)
             .vec(&place.roads)
@@ -297,7 +301,9 @@ fn boxed_rows<T>(book: &mut Book, rows: &Vec<Box<[T]>>) {
 }
 
 fn matrices(book: &mut Book) -> impl Sized + use<> {
-    let a: Vec<Vec<f64>> = (0..24i32).map(|y| (0..30).map(|x| f64::from(x * y)).collect()).collect();
+    let a: Vec<Vec<f64>> = (0..24i32)
+        .map(|y| (0..30).map(|x| f64::from(x * y)).collect())
+        .collect();
     let b: Vec<Vec<f64>> = (0..30i32).map(|y| vec![f64::from(y) / 4.0; 18]).collect();
     let ab = product(&a, &b);
     let mut numbers: Matrix<i32> = Matrix::new(20, 15);
@@ -317,7 +323,11 @@ fn matrices(book: &mut Book) -> impl Sized + use<> {
     let fixed_list: Vec<Box<[[u16; 3]; 3]>> = (0..40).map(|n| Box::new([[n; 3]; 3])).collect();
     let zeros: Box<[u64]> = vec![0; 300].into_boxed_slice();
     let grid: Vec<Vec<Option<Box<char>>>> = (0..12)
-        .map(|y| (0..12).map(|x| ((x + y) % 3 == 0).then(|| Box::new('#'))).collect())
+        .map(|y| {
+            (0..12)
+                .map(|x| ((x + y) % 3 == 0).then(|| Box::new('#')))
+                .collect()
+        })
         .collect();
     let mut sparse: BTreeMap<u32, Vec<(u32, f32)>> = BTreeMap::new();
     for n in 0..400u32 {
@@ -328,7 +338,10 @@ fn matrices(book: &mut Book) -> impl Sized + use<> {
         .map(|x| ab.iter().map(|row| row[x]).collect())
         .collect();
     let flat: Vec<f64> = ab.into_iter().flatten().collect();
-    let blurred: Vec<f32> = transforms.windows(5).map(|w| w.iter().map(|t| t[0]).sum::<f32>() / 5.0).collect();
+    let blurred: Vec<f32> = transforms
+        .windows(5)
+        .map(|w| w.iter().map(|t| t[0]).sum::<f32>() / 5.0)
+        .collect();
     book.vec(&a).vecs(&a).vec(&b).vecs(&b);
     book.vec(&numbers.cells)
         .vec(&letters.cells)
@@ -398,7 +411,9 @@ impl Shape for Polygon {
 
 impl Shape for Group {
     fn area(&self) -> f32 {
-        *self.cached.get_or_init(|| self.shapes.iter().map(|one| one.area()).sum())
+        *self
+            .cached
+            .get_or_init(|| self.shapes.iter().map(|one| one.area()).sum())
     }
 
     fn parts(&self) -> usize {
@@ -415,7 +430,9 @@ fn scene(book: &mut Book) -> impl Sized + use<> {
             book.rc(&circle);
             circle
         } else {
-            let points = (0..n % 7 + 3).map(|m| (f32::from(m), f32::from(m * n))).collect();
+            let points = (0..n % 7 + 3)
+                .map(|m| (f32::from(m), f32::from(m * n)))
+                .collect();
             let polygon = Rc::new(Polygon { points });
             book.rc(&polygon).vec(&polygon.points);
             polygon
@@ -431,12 +448,18 @@ fn scene(book: &mut Book) -> impl Sized + use<> {
             waiting.push_front(group);
         }
     }
-    let total: f32 = waiting.iter().map(|one| one.area() + one.parts() as f32).sum();
+    let total: f32 = waiting
+        .iter()
+        .map(|one| one.area() + one.parts() as f32)
+        .sum();
     book.vec(&shapes).deque(&waiting);
     let layers: Arc<RwLock<BTreeMap<i8, Vec<Rc<dyn Shape>>>>> = Arc::default();
     for (n, one) in shapes.iter().enumerate() {
         let mut layers = layers.write().expect("nobody panicked");
-        layers.entry((n % 9) as i8 - 4).or_default().push(Rc::clone(one));
+        layers
+            .entry((n % 9) as i8 - 4)
+            .or_default()
+            .push(Rc::clone(one));
     }
     book.arc(&layers);
     let inner = layers.read().expect("nobody panicked");

@@ -128,7 +128,10 @@ fn facet(book: &mut Book, facet: &Facet) {
     match facet {
         Facet::Author(name) => {
             let was = Name::of::<String>();
-            book.boxed_as(name, Name::of::<Box<str>>().was(was).was(Name::of::<Box<[u8]>>()));
+            book.boxed_as(
+                name,
+                Name::of::<Box<str>>().was(was).was(Name::of::<Box<[u8]>>()),
+            );
         }
         Facet::Year(_) => {}
         Facet::Tag { name, .. } => _ = book.string(name),
@@ -140,7 +143,10 @@ fn build(book: &mut Book) -> Index {
     let mut index = Index::default();
     // The two blocks of an index map and the slab's are found by their births.
     let mark = book.mark();
-    index.stats = WORDS.iter().map(|word| (word.to_string(), Stats::default())).collect();
+    index.stats = WORDS
+        .iter()
+        .map(|word| (word.to_string(), Stats::default()))
+        .collect();
     book.strings(index.stats.keys());
     book.since(mark, Name::of::<IndexMap<String, Stats>>());
     for n in 0..320 {
@@ -157,7 +163,10 @@ fn build(book: &mut Book) -> Index {
             stats.docs += 1;
             stats.total += places.len() as u64;
             stats.longest = stats.longest.max(places.len() as u32);
-            let posting = Posting { doc: one.id, places };
+            let posting = Posting {
+                doc: one.id,
+                places,
+            };
             match index.postings.get_mut(word) {
                 Some(list) => list.push(posting),
                 None => _ = index.postings.insert(word.into(), vec![posting]),
@@ -188,7 +197,10 @@ fn build(book: &mut Book) -> Index {
 
 fn register(book: &mut Book, one: &Arc<Doc>) {
     book.arc(one).string(&one.key);
-    book.boxed_as(&one.title, Name::of::<Box<str>>().was(Name::of::<Box<[u8]>>()));
+    book.boxed_as(
+        &one.title,
+        Name::of::<Box<str>>().was(Name::of::<Box<[u8]>>()),
+    );
     // The block of the joined string, which is full.
     let names = Name::of::<Bytes>()
         .or(Name::of::<Vec<u8>>())
@@ -256,7 +268,10 @@ fn best(index: &Index, words: &[&str], many: usize) -> Vec<(u32, DocId)> {
             heap.pop();
         }
     }
-    heap.into_sorted_vec().into_iter().map(|one| one.0).collect()
+    heap.into_sorted_vec()
+        .into_iter()
+        .map(|one| one.0)
+        .collect()
 }
 
 fn queries(book: &mut Book, index: &Index) -> impl Sized + use<> {
@@ -302,10 +317,9 @@ fn narrowed(book: &mut Book, index: &Index) -> impl Sized + use<> {
     for year in 1990..2021 {
         for author in 0..6 {
             let author = Facet::Author(format!("author {author}").into());
-            if let (Some(a), Some(b)) = (
-                index.bits.get(&Facet::Year(year)),
-                index.bits.get(&author),
-            ) {
+            if let (Some(a), Some(b)) =
+                (index.bits.get(&Facet::Year(year)), index.bits.get(&author))
+            {
                 let bits = a.and(b);
                 let ids = bits.ids();
                 both.push((bits, ids));
@@ -324,7 +338,11 @@ fn narrowed(book: &mut Book, index: &Index) -> impl Sized + use<> {
         .flat_map(|doc| doc.links.iter().copied())
         .filter(|id| within.contains(id))
         .collect();
-    let difference: Vec<DocId> = within.iter().filter(|id| !linked.contains(id)).copied().collect();
+    let difference: Vec<DocId> = within
+        .iter()
+        .filter(|id| !linked.contains(id))
+        .copied()
+        .collect();
     let mut by_length: Vec<(usize, Arc<Doc>)> = index
         .by_key
         .values()
@@ -336,8 +354,16 @@ fn narrowed(book: &mut Book, index: &Index) -> impl Sized + use<> {
         .chunk_by(|a, b| a.0 / 20 == b.0 / 20)
         .map(|group| (group[0].0 / 20, group.iter().map(|one| one.1.id).collect()))
         .collect();
-    let column: Arc<[u32]> = index.by_key.values().map(|doc| doc.text.len() as u32).collect();
-    let keys: Vec<&'static str> = WORDS.iter().filter(|word| word.len() > 4).copied().collect();
+    let column: Arc<[u32]> = index
+        .by_key
+        .values()
+        .map(|doc| doc.text.len() as u32)
+        .collect();
+    let keys: Vec<&'static str> = WORDS
+        .iter()
+        .filter(|word| word.len() > 4)
+        .copied()
+        .collect();
     book.vec(&both);
     for (bits, ids) in &both {
         book.vec(&bits.words).vec(ids);
@@ -350,7 +376,9 @@ fn narrowed(book: &mut Book, index: &Index) -> impl Sized + use<> {
         .vecs(groups.values())
         .arc(&column)
         .vec(&keys);
-    (both, within, linked, difference, by_length, groups, column, keys)
+    (
+        both, within, linked, difference, by_length, groups, column, keys,
+    )
 }
 
 fn concurrent(book: &mut Book, index: &Index) -> impl Sized + use<> {

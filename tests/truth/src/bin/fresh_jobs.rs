@@ -186,7 +186,9 @@ fn with_lock(book: &mut Book) -> impl Sized + use<> {
                     while waiting.is_empty() {
                         waiting = queue.more.wait(waiting).expect("nobody panicked");
                     }
-                    let Some(mut job) = waiting.pop_front() else { continue };
+                    let Some(mut job) = waiting.pop_front() else {
+                        continue;
+                    };
                     drop(waiting);
                     if job.id == u64::MAX {
                         break;
@@ -202,13 +204,21 @@ fn with_lock(book: &mut Book) -> impl Sized + use<> {
         .collect();
     for id in 0..240 {
         let job = job(book, id);
-        queue.waiting.lock().expect("nobody panicked").push_back(job);
+        queue
+            .waiting
+            .lock()
+            .expect("nobody panicked")
+            .push_back(job);
         queue.more.notify_one();
     }
     for _ in 0..workers.len() {
         let task = Box::new(Report { rows: Vec::new() });
         let last = Job { id: u64::MAX, task };
-        queue.waiting.lock().expect("nobody panicked").push_back(last);
+        queue
+            .waiting
+            .lock()
+            .expect("nobody panicked")
+            .push_back(last);
         queue.more.notify_all();
     }
     for worker in workers {
@@ -217,7 +227,11 @@ fn with_lock(book: &mut Book) -> impl Sized + use<> {
     // What came in after the workers had gone.
     for id in 1000..1060 {
         let job = job(book, id);
-        queue.waiting.lock().expect("nobody panicked").push_back(job);
+        queue
+            .waiting
+            .lock()
+            .expect("nobody panicked")
+            .push_back(job);
     }
     book.arc(&queue);
     book.deque(&queue.waiting.lock().expect("nobody panicked"));
@@ -345,7 +359,9 @@ fn planned(book: &mut Book) -> impl Sized + use<> {
     let mut dead: Vec<(Job, Vec<Failure>)> = Vec::new();
     let mut reports = Vec::new();
     while plan.peek().is_some_and(|next| next.at < 300) {
-        let Some(Planned { at, mut job, .. }) = plan.pop() else { break };
+        let Some(Planned { at, mut job, .. }) = plan.pop() else {
+            break;
+        };
         match job.task.run() {
             Ok(result) => {
                 outcome(book, &result);
@@ -391,8 +407,7 @@ fn through_crossbeam(book: &mut Book) -> impl Sized + use<> {
         drop(sender);
         receiver.iter().enumerate().collect()
     });
-    let (long, short): (Vec<_>, Vec<_>) =
-        batches.into_iter().partition(|batch| batch.1.len() > 12);
+    let (long, short): (Vec<_>, Vec<_>) = batches.into_iter().partition(|batch| batch.1.len() > 12);
     for part in [&long, &short] {
         book.vec(part).vecs(part.iter().map(|batch| &batch.1));
     }

@@ -225,7 +225,18 @@ fn of_ids<A: Id, B: Id>(book: &mut Book, many: u64) -> impl Sized + use<A, B> {
     book.boxed_as(&boxed_slice, names);
     let names = Name::of::<Vec<B>>().was(Name::of::<Vec<A>>());
     book.vec_as(&renamed, names);
-    (a, b, pages, unique, pairs, shared, boxed, optional, boxed_slice, renamed)
+    (
+        a,
+        b,
+        pages,
+        unique,
+        pairs,
+        shared,
+        boxed,
+        optional,
+        boxed_slice,
+        renamed,
+    )
 }
 
 fn identifiers(book: &mut Book) -> impl Sized + use<> {

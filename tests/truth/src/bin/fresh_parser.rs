@@ -39,7 +39,10 @@ enum Expr {
     Name(Rc<str>),
     Binary(Box<Binary>),
     Negated(Box<Expr>),
-    Call { function: Box<Expr>, arguments: Vec<Expr> },
+    Call {
+        function: Box<Expr>,
+        arguments: Vec<Expr>,
+    },
     List(Vec<Expr>),
     Lambda(Rc<Lambda>),
 }
@@ -101,8 +104,9 @@ fn tokens(text: &str, words: &mut Words) -> Vec<Placed> {
                 continue;
             }
             '#' => {
-                let comment: String =
-                    std::iter::from_fn(|| chars.next_if(|&c| c != '\n')).skip(2).collect();
+                let comment: String = std::iter::from_fn(|| chars.next_if(|&c| c != '\n'))
+                    .skip(2)
+                    .collect();
                 if let Some(last) = tokens.last_mut() {
                     last.comment = Some(comment.into());
                 }
@@ -199,7 +203,11 @@ impl Parser {
 
     fn expr(&mut self, least: u8) -> Expr {
         let mut left = self.simple();
-        while let Some(Placed { token: Token::Sign(sign), .. }) = self.tokens.peek() {
+        while let Some(Placed {
+            token: Token::Sign(sign),
+            ..
+        }) = self.tokens.peek()
+        {
             let sign = *sign;
             let level = match sign {
                 '<' | '>' => 1,
@@ -256,7 +264,8 @@ impl Parser {
                 inner
             }
             Token::Sign(sign) => {
-                self.errors.push((line, format!("{sign} at the beginning of a value")));
+                self.errors
+                    .push((line, format!("{sign} at the beginning of a value")));
                 Expr::Number(0.0)
             }
         };
@@ -426,7 +435,10 @@ impl Unit {
                 } => {
                     self.expr(condition);
                     let at = self.code.len();
-                    self.code.push(Code::Jump { unless: true, to: 0 });
+                    self.code.push(Code::Jump {
+                        unless: true,
+                        to: 0,
+                    });
                     self.all(then);
                     let to = self.code.len();
                     self.code[at] = Code::Jump { unless: true, to };
@@ -487,7 +499,10 @@ fn evaluate(one: &Expr, scope: &Rc<Scope>) -> Datum {
             Datum::Number(1.0)
         }
         Expr::Binary(binary) => {
-            match (evaluate(&binary.left, scope), evaluate(&binary.right, scope)) {
+            match (
+                evaluate(&binary.left, scope),
+                evaluate(&binary.right, scope),
+            ) {
                 (Datum::Number(a), Datum::Number(b)) => Datum::Number(match binary.sign {
                     '+' => a + b,
                     '-' => a - b,
@@ -579,7 +594,10 @@ fn main() -> ExitCode {
     // Cut off in the middle, so that there is something to say about it.
     for n in 1..30 {
         let text = source(2);
-        let tokens = tokens(&text[n * 5..text.len() - n * 7].replace('=', ")"), &mut words);
+        let tokens = tokens(
+            &text[n * 5..text.len() - n * 7].replace('=', ")"),
+            &mut words,
+        );
         let mut parser = Parser {
             tokens: tokens.into_iter().peekable(),
             errors: std::mem::take(&mut errors),
@@ -629,7 +647,11 @@ fn main() -> ExitCode {
     book.vec(&scopes);
     for scope in &scopes {
         book.rc(scope).hash_map(&*scope.values.borrow());
-        scope.values.borrow().values().for_each(|one| datum(&mut book, one));
+        scope
+            .values
+            .borrow()
+            .values()
+            .for_each(|one| datum(&mut book, one));
     }
     let code = book.compare();
     drop(black_box((words, programs, units, errors, scopes, copy)));

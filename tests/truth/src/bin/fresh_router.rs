@@ -300,8 +300,12 @@ fn routes(book: &mut Book) -> Node {
     book.arc(&fish).btree_map(&*fish).strings(fish.values());
     let refusal: Arc<[u8]> = Arc::from(&b"too many requests, come back later"[..]);
     book.arc(&refusal);
-    for area in ["shop", "blog", "admin", "api", "docs", "help", "status", "news"] {
-        for kind in ["fish", "plants", "tanks", "filters", "foods", "people", "orders"] {
+    for area in [
+        "shop", "blog", "admin", "api", "docs", "help", "status", "news",
+    ] {
+        for kind in [
+            "fish", "plants", "tanks", "filters", "foods", "people", "orders",
+        ] {
             let show = shows(fish.clone(), 200);
             book.arc_as(&show, "Arc<fresh_router::shows::{closure_env#0}>");
             root.add(Method::Get, &format!("/{area}/{kind}/:id"), show);
@@ -329,7 +333,11 @@ fn routes(book: &mut Book) -> Node {
         book.path_as(&root_folder, names);
         let files = Files {
             root: root_folder,
-            types: HashMap::from([("html", "text/html"), ("css", "text/css"), ("js", "text/javascript")]),
+            types: HashMap::from([
+                ("html", "text/html"),
+                ("css", "text/css"),
+                ("js", "text/javascript"),
+            ]),
         };
         book.hash_map(&files.types);
         let files: Arc<dyn Handler> = Arc::new(files);
@@ -344,10 +352,18 @@ fn requests(book: &mut Book) -> Vec<Request> {
     let mut requests = Vec::new();
     for n in 0..160 {
         let text = match n % 4 {
-            0 => format!("GET /shop/fish/{n} HTTP/1.1\r\nHost: a.example\r\nCookie: id={n}; theme=dark\r\n\r\n"),
-            1 => format!("GET /blog?name=A%20guest+number{n}&tag=x&tag=y HTTP/1.1\r\nHost: b.example\r\nAccept: */*\r\n\r\n"),
-            2 => format!("POST /api/orders/{n}/notes HTTP/1.1\r\nHost: c.example\r\n\r\nthis is note number {n}"),
-            _ => format!("GET /docs/files/page-{n}.html HTTP/1.1\r\nHost: d.example\r\nUser-Agent: test\r\n\r\n"),
+            0 => format!(
+                "GET /shop/fish/{n} HTTP/1.1\r\nHost: a.example\r\nCookie: id={n}; theme=dark\r\n\r\n"
+            ),
+            1 => format!(
+                "GET /blog?name=A%20guest+number{n}&tag=x&tag=y HTTP/1.1\r\nHost: b.example\r\nAccept: */*\r\n\r\n"
+            ),
+            2 => format!(
+                "POST /api/orders/{n}/notes HTTP/1.1\r\nHost: c.example\r\n\r\nthis is note number {n}"
+            ),
+            _ => format!(
+                "GET /docs/files/page-{n}.html HTTP/1.1\r\nHost: d.example\r\nUser-Agent: test\r\n\r\n"
+            ),
         };
         requests.extend(parse(&text));
     }

@@ -20,7 +20,14 @@ use book::{Book, Name};
 static HEAP: book::Heap = book::heap();
 
 const HOSTS: [&str; 5] = ["alpha", "beta", "gamma", "delta", "epsilon"];
-const PATHS: [&str; 6] = ["/", "/fish", "/fish/guppy", "/tanks", "/img/a.png", "/api/v1/list"];
+const PATHS: [&str; 6] = [
+    "/",
+    "/fish",
+    "/fish/guppy",
+    "/tanks",
+    "/img/a.png",
+    "/api/v1/list",
+];
 
 #[derive(Clone, Debug, PartialEq)]
 struct Line {
@@ -102,7 +109,10 @@ fn grouped(book: &mut Book, text: &str, lines: &[Line]) -> impl Sized + use<> {
         .flat_map(|one| {
             let first = one.host.chars().next();
             let times = one.fields.iter().filter(|field| field.0 == "time");
-            first.into_iter().zip(times).map(move |(c, field)| ((one.status, c), field.1))
+            first
+                .into_iter()
+                .zip(times)
+                .map(move |(c, field)| ((one.status, c), field.1))
         })
         .collect();
     let words: BTreeMap<String, Vec<usize>> = text
@@ -110,12 +120,19 @@ fn grouped(book: &mut Book, text: &str, lines: &[Line]) -> impl Sized + use<> {
         .filter(|word| word.len() > 2)
         .enumerate()
         .fold(BTreeMap::new(), |mut map, (at, word)| {
-            map.entry(word.to_string()).or_insert_with(Vec::new).push(at);
+            map.entry(word.to_string())
+                .or_insert_with(Vec::new)
+                .push(at);
             map
         });
     let lengths: Vec<(usize, Vec<&'static str>)> = [2usize, 4, 5, 7]
         .into_iter()
-        .map(|n| (n, HOSTS.into_iter().filter(|host| host.len() <= n).collect()))
+        .map(|n| {
+            (
+                n,
+                HOSTS.into_iter().filter(|host| host.len() <= n).collect(),
+            )
+        })
         .collect();
     let first_of: HashMap<Box<str>, Arc<Line>> = lines
         .iter()
@@ -139,11 +156,16 @@ fn grouped(book: &mut Book, text: &str, lines: &[Line]) -> impl Sized + use<> {
     paths.iter().for_each(|one| path(book, one));
     for (host, one) in &first_of {
         let names = Name::of::<Box<str>>().was(Name::of::<Box<[u8]>>());
-        book.boxed_as(host, names).arc(one).string(&one.host).vec(&one.fields);
+        book.boxed_as(host, names)
+            .arc(one)
+            .string(&one.host)
+            .vec(&one.fields);
         book.strings(one.fields.iter().map(|field| &field.0));
         path(book, &one.path);
     }
-    (by_host, statuses, hosts, paths, slow, words, lengths, first_of)
+    (
+        by_host, statuses, hosts, paths, slow, words, lengths, first_of,
+    )
 }
 
 /// The ways into a string.
@@ -155,7 +177,13 @@ fn written(book: &mut Book, lines: &[Line]) -> impl Sized + use<> {
         strings.push(one.path.display().to_string());
         strings.push(one.path.to_string_lossy().replace('/', "::"));
         strings.push(one.host.chars().rev().collect());
-        strings.push(HOSTS.iter().map(|host| host.to_string()).collect::<Vec<_>>().join(","));
+        strings.push(
+            HOSTS
+                .iter()
+                .map(|host| host.to_string())
+                .collect::<Vec<_>>()
+                .join(","),
+        );
         strings.push(HOSTS.iter().skip(n % 4).copied().collect());
         strings.push("=-".repeat(n % 20 + 1) + ">");
         let mut csv = String::new();
@@ -199,8 +227,17 @@ fn written(book: &mut Book, lines: &[Line]) -> impl Sized + use<> {
     }
     let utf16: Vec<u16> = all.encode_utf16().take(700).collect();
     let back = String::from_utf16_lossy(&utf16);
-    let upper: Box<str> = all.chars().take(300).map(|c| c.to_ascii_uppercase()).collect();
-    let shared: Arc<str> = strings.iter().take(5).map(String::as_str).collect::<String>().into();
+    let upper: Box<str> = all
+        .chars()
+        .take(300)
+        .map(|c| c.to_ascii_uppercase())
+        .collect();
+    let shared: Arc<str> = strings
+        .iter()
+        .take(5)
+        .map(String::as_str)
+        .collect::<String>()
+        .into();
     book.string(&all)
         .vec(&lines)
         .vec(&lossy)
@@ -236,10 +273,15 @@ fn collected(book: &mut Book, lines: &[Line]) -> impl Sized + use<> {
         window.push_back(one.fields[0].1);
     }
     let late = deque.clone().split_off(200);
-    let heap: BinaryHeap<(Reverse<u64>, String)> =
-        lines.iter().map(|one| (Reverse(one.at), one.host.clone())).collect();
+    let heap: BinaryHeap<(Reverse<u64>, String)> = lines
+        .iter()
+        .map(|one| (Reverse(one.at), one.host.clone()))
+        .collect();
     let was = Name::of::<Vec<(Reverse<u64>, String)>>();
-    book.binary_heap_as(&heap, Name::of::<BinaryHeap<(Reverse<u64>, String)>>().was(was));
+    book.binary_heap_as(
+        &heap,
+        Name::of::<BinaryHeap<(Reverse<u64>, String)>>().was(was),
+    );
     book.strings(heap.iter().map(|one| &one.1));
     let mut top: BinaryHeap<(u16, u64)> = BinaryHeap::new();
     top.extend(lines.iter().map(|one| (one.status, one.at)));
@@ -251,8 +293,16 @@ fn collected(book: &mut Book, lines: &[Line]) -> impl Sized + use<> {
     let was = Name::of::<Vec<(u64, bool)>>();
     book.boxed_as(&boxed, Name::of::<Box<[(u64, bool)]>>().was(was));
     let arc: Arc<[u16]> = lines.iter().map(|one| one.status).collect();
-    let filtered: Rc<[u64]> = lines.iter().filter(|one| one.status == 200).map(|one| one.at).collect();
-    let from_vec: Arc<[String]> = lines.iter().map(|one| one.host.clone()).collect::<Vec<_>>().into();
+    let filtered: Rc<[u64]> = lines
+        .iter()
+        .filter(|one| one.status == 200)
+        .map(|one| one.at)
+        .collect();
+    let from_vec: Arc<[String]> = lines
+        .iter()
+        .map(|one| one.host.clone())
+        .collect::<Vec<_>>()
+        .into();
     let rcs: Vec<Rc<str>> = lines.iter().filter_map(|one| one.agent.clone()).collect();
     let all: Result<Vec<u16>, String> = lines
         .iter()
@@ -262,7 +312,8 @@ fn collected(book: &mut Book, lines: &[Line]) -> impl Sized + use<> {
         })
         .collect();
     let sum: Option<Vec<u64>> = lines.iter().map(|one| one.at.checked_mul(3)).collect();
-    let (even, odd): (Vec<u64>, Vec<u64>) = lines.iter().map(|one| one.at).partition(|at| at % 2 == 0);
+    let (even, odd): (Vec<u64>, Vec<u64>) =
+        lines.iter().map(|one| one.at).partition(|at| at % 2 == 0);
     let (hosts, sizes): (HashSet<String>, Vec<f32>) = lines
         .iter()
         .map(|one| (one.host.clone(), one.fields[1].1))
@@ -306,7 +357,10 @@ fn reshaped(book: &mut Book, lines: &[Line]) -> impl Sized + use<> {
     let mut doubled = statuses.repeat(3);
     doubled.extend_from_slice(&statuses[..10]);
     doubled.extend(&statuses);
-    let chunks: Vec<Vec<u16>> = doubled.chunks(9).map(|chunk| chunk.iter().rev().copied().collect()).collect();
+    let chunks: Vec<Vec<u16>> = doubled
+        .chunks(9)
+        .map(|chunk| chunk.iter().rev().copied().collect())
+        .collect();
     let windows: Vec<[u16; 3]> = doubled.windows(3).map(|w| [w[0], w[1], w[2]]).collect();
     let flat = chunks.concat();
     let joined = chunks.join(&0);
@@ -347,7 +401,9 @@ fn reshaped(book: &mut Book, lines: &[Line]) -> impl Sized + use<> {
         .vec(&filtered)
         .strings(&filtered);
     (
-        (sorted, recent, rest, hosts, statuses, doubled, chunks, windows),
+        (
+            sorted, recent, rest, hosts, statuses, doubled, chunks, windows,
+        ),
         (flat, joined, moved, from, taken, evens, filtered),
     )
 }
@@ -375,9 +431,17 @@ fn placed(book: &mut Book, lines: &[Line]) -> impl Sized + use<> {
     let components: Vec<Vec<OsString>> = files
         .iter()
         .take(50)
-        .map(|file| file.components().map(|part| part.as_os_str().to_owned()).collect())
+        .map(|file| {
+            file.components()
+                .map(|part| part.as_os_str().to_owned())
+                .collect()
+        })
         .collect();
-    let shared: Vec<Arc<Path>> = files.iter().take(40).map(|file| file.as_path().into()).collect();
+    let shared: Vec<Arc<Path>> = files
+        .iter()
+        .take(40)
+        .map(|file| file.as_path().into())
+        .collect();
     for one in &shared {
         let names = Name::of::<Arc<Path>>()
             .was(Name::of::<Arc<[u8]>>())
@@ -385,7 +449,11 @@ fn placed(book: &mut Book, lines: &[Line]) -> impl Sized + use<> {
         book.arc_as(one, names);
     }
     files.iter().for_each(|one| path(book, one));
-    book.vec(&files).vec(&names).vec(&components).vecs(&components).vec(&shared);
+    book.vec(&files)
+        .vec(&names)
+        .vec(&components)
+        .vecs(&components)
+        .vec(&shared);
     for one in names.iter().chain(components.iter().flatten()) {
         book.os_string(one);
     }
