@@ -82,6 +82,8 @@ enum Half {
     Tuned,
     /// Written without knowledge of the rules, committed before its first run.
     HeldOut,
+    /// Likewise, when the rules had been tuned on all of the others.
+    Fresh,
 }
 
 /// A point in the order of births.
@@ -160,6 +162,14 @@ impl Book {
     #[must_use]
     pub fn held_out(mut self) -> Self {
         self.half = Half::HeldOut;
+        self
+    }
+
+    /// The program was written without knowledge of the rules, when these had been
+    /// tuned on all programs before it.
+    #[must_use]
+    pub fn fresh(mut self) -> Self {
+        self.half = Half::Fresh;
         self
     }
 

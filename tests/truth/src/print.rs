@@ -91,6 +91,7 @@ pub(crate) fn print(heap: Heap<'_>, program: &str, half: Half, outcome: &Outcome
         match half {
             Half::Tuned => "tuned",
             Half::HeldOut => "held",
+            Half::Fresh => "fresh",
         },
         strict.right.0,
         strict.wrong.0,
