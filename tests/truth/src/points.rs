@@ -44,7 +44,7 @@ points! {
     [T] rc::Weak<T>: it, it.as_ptr().addr() != usize::MAX => it.as_ptr();
     [T] sync::Weak<T>: it, it.as_ptr().addr() != usize::MAX => it.as_ptr();
     [T] *const T: it, !it.is_null() => *it;
-    [T] NonNull<T>: it, true => it.as_ptr();
+    [T] NonNull<T>: it, true => it.as_ptr().cast_const();
 }
 
 impl<K, V, S> Points for HashMap<K, V, S> {

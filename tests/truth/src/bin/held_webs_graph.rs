@@ -65,7 +65,8 @@ fn register_family(book: &mut Edges, this: &Rc<Node>) {
         // The values are gone: what is left of them points to nothing.
         .wholes(&*this.gone.borrow());
     if let Some(favourite) = this.favourite.get() {
-        book.edge(Source::around(&raw const *this.favourite.as_ptr()), "~Node.favourite", favourite.as_ptr());
+        let source = Source::around(this.favourite.as_ptr());
+        book.edge(source, "~Node.favourite", favourite.as_ptr());
     }
     for child in this.children.borrow().iter() {
         register_family(book, child);

@@ -193,8 +193,8 @@ fn statics(book: &mut Edges) {
     for job in lock(&QUEUE).iter() {
         register(book, job);
     }
+    book.each("static ~LINES[*]", &*lock(&LINES));
     book.root("static ~LINES", "static ~LINES", &LINES)
-        .each("static ~LINES[*]", &*lock(&LINES))
         .whole(&LINES)
         .root("static ~NAMES", "static ~NAMES", &*NAMES)
         .each("static ~NAMES.keys()", NAMES.keys())
@@ -241,9 +241,8 @@ fn statics(book: &mut Edges) {
         book.field("static ~LIST[*]", link).complete(link);
     }
     drop(list);
-    book.root("static ~HOOKS", "static ~HOOKS", &HOOKS)
-        .each("static ~HOOKS[*]", &*lock(&HOOKS))
-        .whole(&HOOKS);
+    book.each("static ~HOOKS[*]", &*lock(&HOOKS));
+    book.root("static ~HOOKS", "static ~HOOKS", &HOOKS).whole(&HOOKS);
     let pair = lock(&PAIR);
     book.root("static ~PAIR", "static ~PAIR.0", &pair.0)
         .each("static ~PAIR.0[*]", &pair.0)
@@ -261,8 +260,8 @@ fn statics(book: &mut Edges) {
     book.root("static ~SHARED", "static ~SHARED", &SHARED)
         .field("static ~SHARED", &**shared)
         .whole(shared)
-        .each("static ~SHARED[*]", &*lock(shared))
         .whole(&**shared);
+    book.each("static ~SHARED[*]", &*lock(shared));
     let boxed = lock(&BOXED);
     let boxed = boxed.as_ref().expect("it is there");
     book.root("static ~BOXED", "static ~BOXED", boxed)
@@ -318,12 +317,14 @@ fn statics(book: &mut Edges) {
     for list in by_title.values() {
         book.each("static ~store::BY_TITLE[*][*]", list).whole(list);
     }
-    book.root("static ~cache::CACHE", "static ~cache::CACHE", &*cache())
-        .each("static ~cache::CACHE[*]", cache().values())
-        .whole(&*cache())
-        .root("static ~seen::SEEN", "static ~seen::SEEN", seen())
-        .each("static ~seen::SEEN[*]", &*lock(seen()))
-        .whole(seen());
+    let cache = cache();
+    let seen = lock(seen());
+    book.root("static ~cache::CACHE", "static ~cache::CACHE", &*cache)
+        .each("static ~cache::CACHE[*]", cache.values())
+        .whole(&*cache)
+        .root("static ~seen::SEEN", "static ~seen::SEEN", &*seen)
+        .each("static ~seen::SEEN[*]", &*seen)
+        .whole(&*seen);
 }
 
 struct Worker {

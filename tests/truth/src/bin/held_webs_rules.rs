@@ -220,9 +220,10 @@ impl Sink for Memory {
     }
     fn register(&self, book: &mut Edges) {
         book.field("~Memory.lines", &self.lines)
-            .each("~Memory.lines[*]", &*self.lines.lock().expect("nobody panicked"))
             .whole(&self.lines)
             .complete(self);
+        let lines = self.lines.lock().expect("nobody panicked");
+        book.each("~Memory.lines[*]", &*lines);
     }
 }
 impl Sink for Tee {

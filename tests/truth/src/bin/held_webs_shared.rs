@@ -61,7 +61,7 @@ fn common(book: &mut Edges) -> Box<Common> {
     for n in 0..20 {
         counted.borrow_mut().push(format!("counted {n}").into());
     }
-    let leaked = |n| {
+    let leaked = |n| -> &'static Session {
         Box::leak(Box::new(Session {
             user: format!("leaked {n}"),
             peer: None,
@@ -88,7 +88,6 @@ fn common(book: &mut Edges) -> Box<Common> {
 
     book.complete(&*common)
         .field("~Common.log", &common.log)
-        .each("~Common.log[*]", &*common.log.lock().expect("nobody panicked"))
         .whole(&common.log)
         .field("~Common.table", &common.table)
         .whole(&common.table)
@@ -120,11 +119,13 @@ fn common(book: &mut Edges) -> Box<Common> {
         .whole(cell);
     // Held by two fields alike, and with no owner of its own.
     book.field("~Common.locked or ~Common.again", &*common.locked)
-        .each(
-            "~Common.locked[*] or ~Common.again[*]",
-            common.locked.lock().expect("nobody panicked").values(),
-        )
         .whole(&*common.locked);
+    let locked = common.locked.lock().expect("nobody panicked");
+    book.each("~Common.locked[*] or ~Common.again[*]", locked.values());
+    drop(locked);
+    let log = common.log.lock().expect("nobody panicked");
+    book.each("~Common.log[*]", &*log);
+    drop(log);
     let table = common.table.read().expect("nobody panicked");
     book.each("~Common.table.keys()", table.keys())
         .each("~Common.table[*]", table.values());
