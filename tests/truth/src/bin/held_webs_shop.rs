@@ -308,7 +308,7 @@ fn shop() -> Shop {
         base: None,
     });
     let mut ranks: BTreeMap<u32, Box<Tariff>> =
-        (0..300).map(|n| (n, tariff(n.into(), &base))).collect();
+        (0..300u32).map(|n| (n, tariff(n.into(), &base))).collect();
     ranks.retain(|n, _| n % 3 != 0);
     let deep = (0..20u16).map(|n| {
         let inner = (0..n).map(|m| (format!("{n}.{m}").into(), sku(m.into())));
