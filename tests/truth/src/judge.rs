@@ -173,7 +173,8 @@ impl<'a> Outcome<'a> {
                 };
                 self.note(verdict, label, &given, self.name(holder), *target);
             }
-            let is_complete = matches!(holder, Holder::Block(block) if self.complete.contains(block));
+            let is_complete =
+                matches!(holder, Holder::Block(block) if self.complete.contains(block));
             if is_complete && !is_wrong {
                 for other in &others {
                     self.note(Verdict::Extra, "", other, self.name(holder), *target);
@@ -185,7 +186,10 @@ impl<'a> Outcome<'a> {
         let mut by_target: BTreeMap<usize, Vec<(String, String)>> = BTreeMap::new();
         for ((holder, target), edges) in &found {
             for edge in edges {
-                let about = (edge.0.clone(), format!("{} in {}", shown(edge), self.name(holder)));
+                let about = (
+                    edge.0.clone(),
+                    format!("{} in {}", shown(edge), self.name(holder)),
+                );
                 by_target.entry(*target).or_default().push(about);
             }
             let key = (holder.clone(), *target);

@@ -106,8 +106,9 @@ struct Board {
 /// Arguments that stay, and locals of several kinds.
 async fn visit(n: u64, page: Page, board: Arc<Board>) {
     let words: Vec<String> = (0..n % 5 + 1).map(|m| format!("word {m}")).collect();
-    let counts: HashMap<String, Box<u64>> =
-        (0..n % 3 + 1).map(|m| (format!("count {m}"), Box::new(m))).collect();
+    let counts: HashMap<String, Box<u64>> = (0..n % 3 + 1)
+        .map(|m| (format!("count {m}"), Box::new(m)))
+        .collect();
     let pair = (format!("pair {n}"), Some(Box::new(n)));
     Turn(false).await;
     register_page(&page);
@@ -267,7 +268,9 @@ fn executor(board: &Arc<Board>) -> Box<Executor> {
         slots: VecDeque::new(),
     });
     for n in 0..16u64 {
-        executor.futures.push(Box::pin(visit(n, page(n), board.clone())));
+        executor
+            .futures
+            .push(Box::pin(visit(n, page(n), board.clone())));
         let list = (0..8).map(|m| format!("listed {m}").into()).collect();
         executor.futures.push(Box::pin(sheds(n, list)));
         executor.futures.push(Box::pin(outer(n)));
@@ -417,7 +420,10 @@ struct Service {
     given: Vec<JoinHandle<Latest>>,
     unbounded: (mpsc::UnboundedSender<News>, mpsc::UnboundedReceiver<News>),
     once: Vec<oneshot::Receiver<Latest>>,
-    broadcast: (broadcast::Sender<Arc<Latest>>, broadcast::Receiver<Arc<Latest>>),
+    broadcast: (
+        broadcast::Sender<Arc<Latest>>,
+        broadcast::Receiver<Arc<Latest>>,
+    ),
     watch: (watch::Sender<Latest>, watch::Receiver<Latest>),
     shared: Arc<tokio::sync::Mutex<Latest>>,
     board: Arc<Board>,

@@ -263,7 +263,9 @@ fn depot(book: &mut Edges) -> Box<Depot> {
         once: OnceCell::with_value(session(3)),
         json,
         object: object.collect(),
-        values: (0..8).map(|n| (format!("value {n}"), json!([format!("{n}")]))).collect(),
+        values: (0..8)
+            .map(|n| (format!("value {n}"), json!([format!("{n}")])))
+            .collect(),
         stack: (0..5).map(|n| item(book, n)).collect(),
     });
     let old = depot.config.swap(Arc::new(config(4)));
@@ -308,8 +310,12 @@ fn register_depot(book: &mut Edges, depot: &Depot) {
         .complete(key);
     // doubt: a slab is a container, not an owner of its own.
     let (_, first) = depot.sessions.iter().next().expect("there are more");
-    book.edge(at(&|d| (&raw const d.sessions).cast()), "~Depot.sessions", first)
-        .complete(first);
+    book.edge(
+        at(&|d| (&raw const d.sessions).cast()),
+        "~Depot.sessions",
+        first,
+    )
+    .complete(first);
     for (_, session) in &depot.sessions {
         register_session(book, session);
     }
@@ -340,13 +346,18 @@ fn register_depot(book: &mut Edges, depot: &Depot) {
     register_session(book, depot.once.get().expect("it is set"));
     register_json(book, &depot.json);
     register_map(book, &depot.object);
-    book.field("~Depot.values", &depot.values).whole(&depot.values);
+    book.field("~Depot.values", &depot.values)
+        .whole(&depot.values);
     for (name, value) in &depot.values {
         book.field("~Depot.values[*].0", name);
         register_json(book, value);
     }
-    book.edge(at(&|d| (&raw const d.stack).cast()), "~Depot.stack", depot.stack.as_ptr())
-        .complete(depot.stack.as_ptr());
+    book.edge(
+        at(&|d| (&raw const d.stack).cast()),
+        "~Depot.stack",
+        depot.stack.as_ptr(),
+    )
+    .complete(depot.stack.as_ptr());
     for item in &depot.stack {
         book.field("~Item.text", &item.text);
         match &item.kind {
@@ -362,7 +373,8 @@ fn register_json(book: &mut Edges, value: &Value) {
     match value {
         Value::String(text) => _ = book.field("serde_json::value::Value::String.0", text),
         Value::Array(list) => {
-            book.field("serde_json::value::Value::Array.0", list).whole(list);
+            book.field("serde_json::value::Value::Array.0", list)
+                .whole(list);
             for value in list {
                 register_json(book, value);
             }

@@ -134,7 +134,11 @@ fn expr(n: u32) -> Expr {
             args: (0..n % 4).map(|m| expr(n / 2 - m.min(n / 2))).collect(),
         },
         2 => Expr::Binary(Box::new(expr(n - 1)), Op::Mul, Box::new(expr(n / 3))),
-        3 => Expr::Block((0..n % 3).map(|m| (format!("let {m}"), expr(n / 2))).collect()),
+        3 => Expr::Block(
+            (0..n % 3)
+                .map(|m| (format!("let {m}"), expr(n / 2)))
+                .collect(),
+        ),
         _ => Expr::Lambda(
             (0..n % 3 + 1).map(|m| format!("parameter {m}")).collect(),
             (n % 2 == 0).then(|| Rc::new(expr(n / 2))),
@@ -267,7 +271,9 @@ fn shapes(book: &mut Edges) -> Box<Shapes> {
     }
     let mut trie = Trie::default();
     for word in "a an and ant any be bee been beer bet by do dog dot door".split(' ') {
-        let end = word.chars().fold(&mut trie, |at, c| at.children.entry(c).or_default());
+        let end = word
+            .chars()
+            .fold(&mut trie, |at, c| at.children.entry(c).or_default());
         end.word = Some(word.to_owned());
     }
     let mut bst = Bst { root: None, len: 0 };

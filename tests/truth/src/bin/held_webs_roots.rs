@@ -27,7 +27,9 @@ struct Job {
 fn job(n: u64) -> Job {
     Job {
         name: format!("job {n}"),
-        parts: (0..n % 4).map(|m| format!("part {m} of {n}").into()).collect(),
+        parts: (0..n % 4)
+            .map(|m| format!("part {m} of {n}").into())
+            .collect(),
         then: (n % 3 == 0).then(|| Box::new(job(n + 1))),
     }
 }
@@ -121,11 +123,16 @@ fn seen() -> &'static Mutex<Vec<Box<[u32]>>> {
 
 fn hook(book: &mut Edges, words: Vec<String>) -> Box<dyn Fn() -> usize + Send> {
     let to_words = words.as_ptr();
-    book.each("~hook::{closure_env#0}.words[*]", &words).whole(&words);
+    book.each("~hook::{closure_env#0}.words[*]", &words)
+        .whole(&words);
     let hook = Box::new(move || words.len());
     let env = &raw const *hook;
-    book.edge(Source::around(env), "~hook::{closure_env#0}.words", to_words)
-        .complete(env);
+    book.edge(
+        Source::around(env),
+        "~hook::{closure_env#0}.words",
+        to_words,
+    )
+    .complete(env);
     hook
 }
 
@@ -134,7 +141,10 @@ fn fill(book: &mut Edges) {
         lock(&QUEUE).push(job(n));
         lock(&LINES).push(format!("line {n}"));
         lock(&TREE).insert(n as u32 * 7 % 31, format!("tree {n}"));
-        DEQUE.write().expect("nobody panicked").push_back(Box::new(job(n)));
+        DEQUE
+            .write()
+            .expect("nobody panicked")
+            .push_back(Box::new(job(n)));
         lock(&LIST).push_front(format!("list {n}"));
         lock(&SET).insert(format!("set {n}").into());
         lock(seen()).push(vec![1; n as usize % 7 + 1].into());
@@ -161,7 +171,9 @@ fn fill(book: &mut Edges) {
     let jobs: Vec<Arc<Job>> = (0..12).map(|n| Arc::new(job(n))).collect();
     let is_set = CONFIG.set(Config {
         path: "/etc/config".to_owned(),
-        limits: (0..20).map(|n| (format!("limit {n}"), Box::new(n))).collect(),
+        limits: (0..20)
+            .map(|n| (format!("limit {n}"), Box::new(n)))
+            .collect(),
         jobs: jobs.clone(),
     });
     assert!(is_set.is_ok());
@@ -178,7 +190,10 @@ fn fill(book: &mut Edges) {
             title: title.clone(),
             tags,
         });
-        store::ITEMS.write().expect("nobody panicked").push(item.clone());
+        store::ITEMS
+            .write()
+            .expect("nobody panicked")
+            .push(item.clone());
         let mut by_title = store::BY_TITLE.write().expect("nobody panicked");
         by_title.entry(title).or_default().push(item);
     }
@@ -189,7 +204,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 fn statics(book: &mut Edges) {
-    book.root("static ~QUEUE", "static ~QUEUE", &QUEUE).whole(&QUEUE);
+    book.root("static ~QUEUE", "static ~QUEUE", &QUEUE)
+        .whole(&QUEUE);
     for job in lock(&QUEUE).iter() {
         register(book, job);
     }
@@ -225,7 +241,8 @@ fn statics(book: &mut Edges) {
         }
     }
     let head: *const Job = HEAD.load(Ordering::Relaxed);
-    book.root("static ~HEAD", "static ~HEAD", &head).whole(&head);
+    book.root("static ~HEAD", "static ~HEAD", &head)
+        .whole(&head);
     // SAFETY: it came from a box that nobody freed.
     register(book, unsafe { &*head });
     let list = lock(&LIST);
@@ -242,7 +259,8 @@ fn statics(book: &mut Edges) {
     }
     drop(list);
     book.each("static ~HOOKS[*]", &*lock(&HOOKS));
-    book.root("static ~HOOKS", "static ~HOOKS", &HOOKS).whole(&HOOKS);
+    book.root("static ~HOOKS", "static ~HOOKS", &HOOKS)
+        .whole(&HOOKS);
     let pair = lock(&PAIR);
     book.root("static ~PAIR", "static ~PAIR.0", &pair.0)
         .each("static ~PAIR.0[*]", &pair.0)
@@ -251,8 +269,13 @@ fn statics(book: &mut Edges) {
         .whole(&pair.1);
     register(book, pair.1.as_ref().expect("it is there"));
     let set = lock(&SET);
-    book.nodes_of(Source::root("static ~SET"), "static ~SET", &*set, set.iter())
-        .each("static ~SET[*]", &*set);
+    book.nodes_of(
+        Source::root("static ~SET"),
+        "static ~SET",
+        &*set,
+        set.iter(),
+    )
+    .each("static ~SET[*]", &*set);
     for text in set.iter() {
         book.complete(text);
     }
@@ -269,7 +292,8 @@ fn statics(book: &mut Edges) {
         .whole(boxed)
         .each("static ~BOXED[*]", &**boxed)
         .whole(&**boxed);
-    book.root("static ~FIRST", "static ~FIRST", &FIRST).whole(&FIRST);
+    book.root("static ~FIRST", "static ~FIRST", &FIRST)
+        .whole(&FIRST);
     register(book, FIRST.get().expect("it is set"));
     let rule = RULE.get().expect("it is set");
     book.root("static ~RULE", "static ~RULE", rule).whole(rule);
@@ -283,7 +307,11 @@ fn statics(book: &mut Edges) {
 
     let config = CONFIG.get().expect("it is set");
     book.root("static ~CONFIG", "~Config.path", &config.path)
-        .tree_of(Source::root("static ~CONFIG"), "~Config.limits", &config.limits)
+        .tree_of(
+            Source::root("static ~CONFIG"),
+            "~Config.limits",
+            &config.limits,
+        )
         .each("~Config.limits.keys()", config.limits.keys())
         .each("~Config.limits[*]", config.limits.values())
         .root("static ~CONFIG", "~Config.jobs", &config.jobs)
@@ -368,7 +396,8 @@ fn locals(book: &Mutex<Option<Edges>>, n: u64) {
             .whole(lines);
     });
     LAST.with_borrow(|last| {
-        book.root("thread_local ~LAST", "thread_local ~LAST", last).whole(last);
+        book.root("thread_local ~LAST", "thread_local ~LAST", last)
+            .whole(last);
         register(book, last.as_ref().expect("it is set"));
     });
     COUNTS.with_borrow(|counts| {
@@ -389,7 +418,11 @@ fn locals(book: &Mutex<Option<Edges>>, n: u64) {
             register(book, job);
         }
     });
-    book.edge(Source::root("thread_local ~SPARE"), "thread_local ~SPARE", to_spare);
+    book.edge(
+        Source::root("thread_local ~SPARE"),
+        "thread_local ~SPARE",
+        to_spare,
+    );
     SHARES.with_borrow(|shares| {
         book.root("thread_local ~SHARES", "thread_local ~SHARES", shares)
             .each("thread_local ~SHARES[*]", shares)

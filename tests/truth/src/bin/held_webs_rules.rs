@@ -163,11 +163,20 @@ fn word_hook(book: &mut Edges, words: Vec<String>, limit: &Rc<Limit>) -> Hook {
     let (to_words, to_limit) = (words.as_ptr(), Rc::as_ptr(&limit));
     book.each("~word_hook::{closure_env#0}.words[*]", &words)
         .complete(to_words);
-    let hook: Hook = Box::new(move |word| word.len() < limit.most || words.iter().any(|w| w == word));
+    let hook: Hook =
+        Box::new(move |word| word.len() < limit.most || words.iter().any(|w| w == word));
     let env = &raw const *hook;
-    book.edge(Source::around(env), "~word_hook::{closure_env#0}.words", to_words)
-        .edge(Source::around(env), "~word_hook::{closure_env#0}.limit", to_limit)
-        .complete(env);
+    book.edge(
+        Source::around(env),
+        "~word_hook::{closure_env#0}.words",
+        to_words,
+    )
+    .edge(
+        Source::around(env),
+        "~word_hook::{closure_env#0}.limit",
+        to_limit,
+    )
+    .complete(env);
     hook
 }
 
@@ -177,10 +186,18 @@ fn shared_hook(book: &mut Edges, text: Arc<str>, found: Option<Box<[u16]>>) -> H
         word == &*text || found.as_ref().is_some_and(|f| f.len() > word.len())
     });
     let env = &raw const *hook;
-    book.edge(Source::around(env), "~shared_hook::{closure_env#0}.text", to_text)
-        .complete(env);
+    book.edge(
+        Source::around(env),
+        "~shared_hook::{closure_env#0}.text",
+        to_text,
+    )
+    .complete(env);
     if let Some(found) = to_found {
-        book.edge(Source::around(env), "~shared_hook::{closure_env#0}.found", found);
+        book.edge(
+            Source::around(env),
+            "~shared_hook::{closure_env#0}.found",
+            found,
+        );
     }
     hook
 }
@@ -190,7 +207,8 @@ fn generic_hook<T: AsRef<str> + 'static>(book: &mut Edges, value: Box<T>, label:
     let to_value = &raw const *value;
     let hook: Hook = Box::new(move |word| word == (*value).as_ref());
     let env = &raw const *hook;
-    book.edge(Source::around(env), label, to_value).complete(env);
+    book.edge(Source::around(env), label, to_value)
+        .complete(env);
     hook
 }
 
@@ -198,9 +216,17 @@ fn chained_hook(book: &mut Edges, first: Hook, second: Hook) -> Hook {
     let (to_first, to_second) = (&raw const *first, &raw const *second);
     let hook: Hook = Box::new(move |word| first(word) || second(word));
     let env = &raw const *hook;
-    book.edge(Source::around(env), "~chained_hook::{closure_env#0}.first", to_first)
-        .edge(Source::around(env), "~chained_hook::{closure_env#0}.second", to_second)
-        .complete(env);
+    book.edge(
+        Source::around(env),
+        "~chained_hook::{closure_env#0}.first",
+        to_first,
+    )
+    .edge(
+        Source::around(env),
+        "~chained_hook::{closure_env#0}.second",
+        to_second,
+    )
+    .complete(env);
     hook
 }
 
@@ -232,7 +258,9 @@ impl Sink for Tee {
         self.1.put(line);
     }
     fn register(&self, book: &mut Edges) {
-        book.field("~Tee.0", &self.0).field("~Tee.1", &self.1).complete(self);
+        book.field("~Tee.0", &self.0)
+            .field("~Tee.1", &self.1)
+            .complete(self);
         self.0.register(book);
         self.1.register(book);
     }
@@ -278,7 +306,11 @@ fn engine(book: &mut Edges) -> Box<Engine> {
         hooks.push(hook);
     }
     let memory: Vec<Arc<dyn Sink>> = (0..5)
-        .map(|_| -> Arc<dyn Sink> { Arc::new(Memory { lines: Mutex::default() }) })
+        .map(|_| -> Arc<dyn Sink> {
+            Arc::new(Memory {
+                lines: Mutex::default(),
+            })
+        })
         .collect();
     let mut sinks = memory.clone();
     for n in 0..6 {

@@ -55,7 +55,10 @@ fn common(book: &mut Edges) -> Box<Common> {
     let newest = Arc::as_ptr(&table["user 39"]).cast_mut();
     let locked: Arc<Mutex<HashMap<u32, String>>> = Arc::default();
     for n in 0..30 {
-        locked.lock().expect("nobody panicked").insert(n, format!("locked {n}"));
+        locked
+            .lock()
+            .expect("nobody panicked")
+            .insert(n, format!("locked {n}"));
     }
     let counted: Rc<RefCell<Vec<Rc<str>>>> = Rc::default();
     for n in 0..20 {
@@ -92,10 +95,18 @@ fn common(book: &mut Edges) -> Box<Common> {
         .field("~Common.table", &common.table)
         .whole(&common.table)
         .field("~Common.once", &common.once)
-        .edge(Source::around(&common.lazy), "~Common.lazy", common.lazy.as_ptr())
+        .edge(
+            Source::around(&common.lazy),
+            "~Common.lazy",
+            common.lazy.as_ptr(),
+        )
         .each("~Common.lazy[*]", &*common.lazy)
         .whole(&*common.lazy)
-        .edge(Source::around(&common.newest), "~Common.newest", common.newest.load(Ordering::Relaxed))
+        .edge(
+            Source::around(&common.newest),
+            "~Common.newest",
+            common.newest.load(Ordering::Relaxed),
+        )
         .field("~Common.boxed", &common.boxed)
         .field("~Common.boxed", &*common.boxed)
         .each("~Common.boxed[*]", &*common.boxed)
@@ -114,9 +125,13 @@ fn common(book: &mut Edges) -> Box<Common> {
         .whole(&common.first)
         .field("~Common.word", &common.word);
     let cell = common.cell.get().expect("it is set");
-    book.edge(Source::around(&common.cell), "~Common.cell", &raw const **cell)
-        .field("~Session.user", &cell.user)
-        .whole(cell);
+    book.edge(
+        Source::around(&common.cell),
+        "~Common.cell",
+        &raw const **cell,
+    )
+    .field("~Session.user", &cell.user)
+    .whole(cell);
     // Held by two fields alike, and with no owner of its own.
     book.field("~Common.locked or ~Common.again", &*common.locked)
         .whole(&*common.locked);
@@ -175,7 +190,11 @@ fn cursors(book: &mut Edges) -> Box<Cursors> {
     // elements are those that are left.
     let rest = cursors.rest.as_slice();
     book.complete(&*cursors)
-        .edge(Source::around(&cursors.rest), "~Cursors.rest", rest.as_ptr())
+        .edge(
+            Source::around(&cursors.rest),
+            "~Cursors.rest",
+            rest.as_ptr(),
+        )
         .each("~Cursors.rest[*]", rest)
         .complete(rest.as_ptr());
     let source = Source::around(&cursors.peeked);
@@ -206,8 +225,16 @@ fn windows(book: &mut Edges, index: &'static Index) -> Box<Window<'static>> {
     book.complete(&*window)
         .field("~Window.all", &window.all)
         .field("~Window.from", &window.from)
-        .edge(Source::around(&window.words), "~Window.words.ptr", window.words.as_slice().as_ptr())
-        .may(Source::around(&window.words), "~Window.words.end_or_len", index.words.as_ptr())
+        .edge(
+            Source::around(&window.words),
+            "~Window.words.ptr",
+            window.words.as_slice().as_ptr(),
+        )
+        .may(
+            Source::around(&window.words),
+            "~Window.words.end_or_len",
+            index.words.as_ptr(),
+        )
         .field("~Window.map", &window.map)
         .field("~Index.words", &index.words)
         .each("~Index.words[*]", &index.words)
@@ -233,7 +260,11 @@ struct Worn {
 
 enum Phase {
     Idle,
-    Busy { job: String, parts: Vec<Box<u64>>, of: [u64; 3] },
+    Busy {
+        job: String,
+        parts: Vec<Box<u64>>,
+        of: [u64; 3],
+    },
     Done(u64),
 }
 
@@ -319,7 +350,9 @@ fn main() -> ExitCode {
     let mut book = Edges::new("held_webs_shared");
     let index: &'static Index = Box::leak(Box::new(Index {
         words: (0..16).map(|n| format!("index {n}")).collect(),
-        map: (0..9).map(|n| (format!("key {n}"), format!("value {n}"))).collect(),
+        map: (0..9)
+            .map(|n| (format!("key {n}"), format!("value {n}")))
+            .collect(),
     }));
     let kept = (
         common(&mut book),

@@ -54,7 +54,11 @@ struct Failure {
 
 enum State {
     New,
-    Paid { at: u64, receipt: String, by: Box<Card> },
+    Paid {
+        at: u64,
+        receipt: String,
+        by: Box<Card>,
+    },
     Sent(Leg, Vec<String>),
     Failed(Result<String, Box<Failure>>),
     Waits(u64, u64, u64, u64),
@@ -244,7 +248,9 @@ fn tariff(n: u64, base: &Rc<Tariff>) -> Box<Tariff> {
 fn page<T>(number: u32, make: &dyn Fn(u32) -> T) -> Page<T> {
     Page {
         number,
-        items: (0..number * 3 + 1).map(|n| make(number * 100 + n)).collect(),
+        items: (0..number * 3 + 1)
+            .map(|n| make(number * 100 + n))
+            .collect(),
         first: (number % 2 == 0).then(|| make(number)),
         next: (number > 0).then(|| Box::new(page(number - 1, make))),
     }
@@ -257,7 +263,9 @@ fn shop() -> Shop {
     }
     let suppliers: Vec<Rc<Supplier>> = (0..7)
         .map(|n| {
-            let mails = (0..=n).map(|m| format!("{m}@supplier{n}.example")).collect();
+            let mails = (0..=n)
+                .map(|m| format!("{m}@supplier{n}.example"))
+                .collect();
             let name = format!("supplier {n}").into();
             Rc::new(Supplier { name, mails })
         })
