@@ -25,7 +25,7 @@
 //! the right two blocks, with a label of which nothing is registered, beside a right one.
 //!
 //! Printed are the groups of what is not right, and one line for each program:
-//! `edges PROGRAM half=held edges=… right=… wrong=… missing=… false=… guesses=… extra=…
+//! `edges PROGRAM half=held edges=… right=… guessed=… wrong=… missing=… false=… guesses=… extra=…
 //! complete=… faults=…`. Environment: `EDGES_LINES=N` prints N groups (default 200),
 //! `EDGES_RIGHT=1` those that are right too, `TRUTH_KEEP=DIR` writes the snapshot there.
 //!

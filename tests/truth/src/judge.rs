@@ -47,6 +47,8 @@ pub(crate) struct Outcome<'a> {
     anywhere: BTreeSet<(String, usize)>,
     complete: BTreeSet<usize>,
     counts: BTreeMap<Verdict, usize>,
+    /// Right ones that the profiler calls guesses.
+    guessed: usize,
     groups: BTreeMap<Group, usize>,
     faults: Vec<String>,
 }
@@ -71,6 +73,10 @@ impl<'a> Outcome<'a> {
             };
             let (target, kind) = (graph.edges.target[at].index(), graph.edges.kind[at]);
             let mut label = graph.label(graph.edges.label[at]).to_owned();
+            // What is only a guess is told by the kind.
+            if let Some(name) = label.strip_suffix(" (guess)") {
+                label = name.to_owned();
+            }
             if kind == EdgeKind::Weak && !label.ends_with("(weak)") {
                 label.push_str(" (weak)");
             }
@@ -87,6 +93,7 @@ impl<'a> Outcome<'a> {
             anywhere: BTreeSet::new(),
             complete: BTreeSet::new(),
             counts: BTreeMap::new(),
+            guessed: 0,
             groups: BTreeMap::new(),
             faults: Vec::new(),
         }
@@ -167,6 +174,9 @@ impl<'a> Outcome<'a> {
                     false => Verdict::Wrong,
                 };
                 is_wrong |= verdict == Verdict::Wrong;
+                let mut same = edges.iter().filter(|(given, _)| is(label, given));
+                let is_guess = same.all(|(_, kind)| *kind == EdgeKind::Conservative);
+                self.guessed += usize::from(verdict == Verdict::Right && is_guess);
                 let given = match verdict {
                     Verdict::Wrong => others.join(" and "),
                     _ => String::new(),
@@ -252,9 +262,10 @@ impl<'a> Outcome<'a> {
         let (right, wrong) = (count(Verdict::Right), count(Verdict::Wrong));
         let missing = count(Verdict::Missing);
         println!(
-            "edges {program} half=held edges={} right={right} wrong={wrong} missing={missing} \
+            "edges {program} half=held edges={} right={right} guessed={} wrong={wrong} missing={missing} \
              false={} guesses={} extra={} complete={} faults={}",
             right + wrong + missing,
+            self.guessed,
             count(Verdict::False),
             count(Verdict::Guess),
             count(Verdict::Extra),

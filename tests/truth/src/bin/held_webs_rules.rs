@@ -188,14 +188,14 @@ fn shared_hook(book: &mut Edges, text: Arc<str>, found: Option<Box<[u16]>>) -> H
     let env = &raw const *hook;
     book.edge(
         Source::around(env),
-        "~shared_hook::{closure_env#0}.text",
+        "~shared_hook::{closure_env#1}.text",
         to_text,
     )
     .complete(env);
     if let Some(found) = to_found {
         book.edge(
             Source::around(env),
-            "~shared_hook::{closure_env#0}.found",
+            "~shared_hook::{closure_env#1}.found",
             found,
         );
     }
