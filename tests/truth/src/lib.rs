@@ -54,13 +54,18 @@
 #![warn(missing_docs)]
 
 mod compare;
+mod edges;
+mod judge;
 mod meter;
 mod name;
+mod points;
 mod print;
 mod values;
 
+pub use edges::{Edges, Source};
 pub use meter::Meter;
 pub use name::{Name, Names};
+pub use points::Points;
 
 /// endler around the allocator that lists what is live.
 pub type Heap = endler::Heap<Meter>;
