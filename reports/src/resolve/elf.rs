@@ -113,8 +113,9 @@ impl<'a> Elf<'a> {
     /// and name of every symbol of a kind.
     pub(crate) fn data(&self, kind: SymbolKind, mut each: impl FnMut(u64, u64, &'a str)) {
         for symbol in self.0.symbols() {
+            // `is_definition` knows nothing of thread-locals.
             if symbol.kind() == kind
-                && symbol.is_definition()
+                && !symbol.is_undefined()
                 && let Ok(name) = symbol.name()
             {
                 each(symbol.address(), symbol.size(), name);
@@ -150,7 +151,7 @@ impl<'a> Elf<'a> {
                 // One of another file says where that has its own.
                 RelocationTarget::Symbol(index) => {
                     let symbol = symbols.as_ref()?.symbol_by_index(index).ok()?;
-                    Some(symbol.address()).filter(|_| symbol.is_definition())?
+                    Some(symbol.address()).filter(|_| !symbol.is_undefined())?
                 }
                 _ => return None,
             };
