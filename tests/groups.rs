@@ -37,6 +37,10 @@ fn main() {
          tests/truth.sh"
     );
     println!(
+        "not run here: the group `webs` (the field of each reference, in programs that know it): \
+         tests/webs.sh"
+    );
+    println!(
         "not run here: what jemalloc and mimalloc say of themselves through endler's own features: cargo test \
           --features jemalloc,mimalloc --test fragmentation_jemalloc --test fragmentation_mimalloc"
     );
