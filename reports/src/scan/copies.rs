@@ -16,7 +16,7 @@
 //! meanwhile has left its number to another one, and such a list still leads to the old copy. So
 //! what a list says that is older than the newest one is a guess.
 //!
-//! Sources: U. Drepper, "ELF Handling for Thread-Local Storage", 3.4.6 and 4.4.6; glibc 2.36,
+//! Sources: U. Drepper, "ELF Handling for Thread-Local Storage"; glibc 2.36,
 //! `sysdeps/x86_64/nptl/tls.h` (`tcbhead_t`), `sysdeps/generic/dl-dtv.h`.
 
 use endler_snapshot::{Addr, Memory};
