@@ -56,14 +56,16 @@ fetch() {
 # All are members of one workspace, so that they share what they depend on. What
 # others among them depend on is theirs too: tokio-test is to test this tokio.
 workspace() {
-    local folder=$1 name
+    local folder=$1 name whole
     mkdir -p "$folder"
     for name in "${names[@]}"; do
-        [[ -e $folder/$name/.whole-${version[$name]} ]] && continue
+        whole=$folder/$name/.whole-${version[$name]}
+        # Made for this checkout, whose path stands in it.
+        [[ -e $whole && $(<"$whole") == "$root" ]] && continue
         rm -rf "${folder:?}/$name"
         cp -r "${CARGO_HOME:-$HOME/.cargo}"/registry/src/*/"$name-${version[$name]}" "$folder/$name"
         [[ $folder == */with ]] && insert "$folder/$name"
-        touch "$folder/$name/.whole-${version[$name]}"
+        echo "$root" >"$whole"
     done
     {
         printf '[workspace]\nresolver = "2"\nmembers = ['

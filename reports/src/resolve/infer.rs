@@ -141,6 +141,8 @@ impl<'f> Rules<'f> {
         let mut found: Option<Typed> = None;
         let mut last: Option<(usize, usize, &Match)> = None;
         let mut ended = None;
+        // Whether two frames in a row spoke of the content.
+        let mut confirmed = false;
         for (i, step) in steps.iter().enumerate().skip(start) {
             let Some(function) = self.function(step) else {
                 continue;
@@ -185,6 +187,9 @@ impl<'f> Rules<'f> {
                             break;
                         }
                         *typed = birth(matched, step.line, Evidence::Merged);
+                        confirmed = false;
+                    } else if !matched.content.is_empty() {
+                        confirmed |= last.is_some_and(|(_, frame, _)| frame < step.frame);
                     }
                 }
             }
@@ -192,8 +197,15 @@ impl<'f> Rules<'f> {
         }
         match found {
             // The stack was cut inside the container's own code: the body that
-            // is named may be a merged one, and its caller is not known.
-            Some(_) if ended.is_none() && end == StackEnd::Truncated => Verdict::Unknown,
+            // is named may be a merged one, and its caller is not known. Where its
+            // callers as far as there are any say the same, it is a guess.
+            Some(typed) if ended.is_none() && end == StackEnd::Truncated => match confirmed {
+                true => Verdict::Typed(Typed {
+                    evidence: Evidence::Neighbour,
+                    ..typed
+                }),
+                false => Verdict::Unknown,
+            },
             Some(typed) => Verdict::Typed(Typed { ended, ..typed }),
             None => Verdict::Unknown,
         }

@@ -33,7 +33,7 @@ pub struct FieldType {
 pub(super) struct Fields<'s> {
     resolution: &'s Resolution,
     claims: BTreeMap<u32, FormIx>,
-    /// Those of variables on stacks.
+    /// Those of variables on stacks, and of fields that may not be in use.
     guesses: BTreeMap<u32, FormIx>,
     /// Whether a form gives blocks the name that their row has.
     agree: FastMap<(u32, u32), bool>,
@@ -67,7 +67,7 @@ impl<'s> Fields<'s> {
         }
     }
 
-    /// A variable on a stack says what a block is; whether the block is known to be
+    /// A variable on a stack, or a field that may not be in use, says what a block is; whether the block is known to be
     /// that already.
     pub(super) fn claim_as_guess(&mut self, book: &mut Book<'_>, block: u32, form: FormIx) -> bool {
         let Some(row) = self.row(block) else {
@@ -115,6 +115,11 @@ impl<'s> Fields<'s> {
     /// What a field said a block is, where the stack did not.
     pub(super) fn claimed(&self, block: u32) -> Option<FormIx> {
         self.claims.get(&block).copied()
+    }
+
+    /// What a guess said a block is, where nothing else did.
+    pub(super) fn guessed(&self, block: u32) -> Option<FormIx> {
+        self.guesses.get(&block).copied()
     }
 
     /// The types that fields gave, by block.

@@ -165,8 +165,10 @@ pub fn scan(
     pieces.extend(thread_locals);
     let stacks = stacks::walk(image, memory, &sources, threads);
     let spoken = scanner.locals(image, &sources, threads, &stacks, &mut roots);
+    scanner.presumed(resolution, &rows);
     pieces.extend(stacks::pieces(&stacks, threads, &ranges));
     scanner.raw(resolution, &rows, &pieces, &spoken, &mut roots);
+    scanner.presumed(resolution, &rows);
     scanner.registers(threads, &mut roots);
     let by_layout = scanner.left_over(resolution, &rows);
     scanner.orphans(&by_layout, &known, &mut roots);

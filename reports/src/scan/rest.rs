@@ -3,6 +3,7 @@
 
 use endler_snapshot::{Evidence, Resolution};
 
+use super::book::Book;
 use super::edges::GUESS;
 use super::labels::NONE;
 use super::program::{FormIx, Inside, Title};
@@ -77,6 +78,53 @@ impl Scanner<'_, '_> {
                 }
                 self.drain();
             }
+        }
+    }
+
+    /// Scans what only guesses own, as what they say it is, where nothing else is known
+    /// of it or the same. All that is found there is a guess.
+    pub(super) fn presumed(&mut self, resolution: &Resolution, rows: &Rows) {
+        // What is found on the way may own more.
+        while let Some(item) = self.presumed.pop() {
+            if self.first.get(item.block as usize) != Some(&NONE) {
+                continue;
+            }
+            let is_so = match self.said(resolution, rows, item.block) {
+                Said::Leaf => false,
+                Said::Form(form) => self.is_alike(form, item.form),
+                Said::Nothing => {
+                    self.fields
+                        .claim_as_guess(&mut self.book, item.block, item.form);
+                    self.fields.guessed(item.block) == Some(item.form)
+                }
+            };
+            if is_so {
+                self.wait(Item {
+                    guess: GUESS,
+                    ..item
+                });
+                self.drain();
+            }
+        }
+    }
+
+    /// Whether two forms say the same of how a block is filled.
+    fn is_alike(&mut self, one: FormIx, other: FormIx) -> bool {
+        let key = |book: &Book<'_>, form| book.get(form).map(|f| (f.key.inside, f.key.of));
+        let (Some((one, of)), Some((other, behind))) =
+            (key(&self.book, one), key(&self.book, other))
+        else {
+            return false;
+        };
+        let mut same = |of, behind| of == behind || self.book.layouts.alike(of, behind);
+        match (one, other) {
+            // Each unit of a program describes the types inside anew.
+            (Inside::Tree(one), Inside::Tree(other)) => {
+                (one.leaf_size, one.inner_size) == (other.leaf_size, other.inner_size)
+                    && same(one.key, other.key)
+                    && same(one.value, other.value)
+            }
+            _ => one == other && same(of, behind),
         }
     }
 

@@ -150,6 +150,15 @@ impl Rows {
                 Some(Plan::Table(self.exact(format!("({held}, ())")), SET))
             }
             "hashbrown::table::HashTable" => Some(Plan::Table(self.exact(held), Split::All)),
+            "dashmap::DashMap" => {
+                let [key, value] = arguments(held)?;
+                let entry = format!("({key}, dashmap::util::SharedValue<{value}>)");
+                Some(Plan::Table(self.exact(entry), MAP))
+            }
+            "dashmap::set::DashSet" => {
+                let entry = format!("({held}, dashmap::util::SharedValue<()>)");
+                Some(Plan::Table(self.exact(entry), SET))
+            }
             "BTreeMap" => {
                 let leaf = self.exact(format!("{TREE_LEAF}<{held}>"));
                 Some(Plan::Tree(leaf, ".keys()"))
@@ -376,6 +385,16 @@ fn fits(book: &Book<'_>, form: FormIx, size: u64) -> bool {
 fn array(inside: &str) -> Option<(&str, u64)> {
     let (element, count) = inside.rsplit_once("; ")?;
     Some((element, count.parse().ok()?))
+}
+
+/// The two types of `K, V`.
+fn arguments(held: &str) -> Option<[String; 2]> {
+    let text = format!("({held})");
+    let name = TypeName::parse(&text);
+    let &[key, value] = name.tuple(name.root())? else {
+        return None;
+    };
+    Some([name.canonical(key), name.canonical(value)])
 }
 
 fn is_array(inside: &str) -> bool {

@@ -92,6 +92,8 @@ pub(super) struct Scanner<'s, 'a> {
     /// Whether what is named after its owner was scanned, under some name.
     named: Vec<bool>,
     waiting: Vec<Item>,
+    /// Blocks that a guess owns, for when all that is certain is named.
+    pub(super) presumed: Vec<Item>,
     /// For each row of the type table, whether its blocks contain what is named
     /// after their owner.
     pub(super) waits: Vec<bool>,
@@ -132,6 +134,7 @@ impl<'s, 'a> Scanner<'s, 'a> {
             done: vec![false; blocks],
             named: vec![false; blocks],
             waiting: Vec::new(),
+            presumed: Vec::new(),
             waits: Vec::new(),
             lent: BTreeMap::new(),
             typed_roots: Vec::new(),
@@ -188,11 +191,25 @@ impl<'s, 'a> Scanner<'s, 'a> {
             self.hold_locally(kind, item);
             return;
         }
-        if context.guess != 0 || !matches!(kind, Kind::Own | Kind::Shared) {
+        if !matches!(kind, Kind::Own | Kind::Shared) {
+            return;
+        }
+        if context.guess != 0 {
+            self.presume(item);
             return;
         }
         self.fields.claim(&mut self.book, item.block, item.form);
         self.wait(item);
+    }
+
+    /// The same for a field that may not be in use. What it owns has its name unless
+    /// something that is certain owns it too, so it waits until that is done.
+    fn presume(&mut self, item: Item) {
+        // Behind the empty name all names are empty.
+        let is_named = item.label != NONE && item.label != 0;
+        if is_named && self.first.get(item.block as usize) == Some(&NONE) {
+            self.presumed.push(item);
+        }
     }
 
     /// The same for a variable on a stack. It gives a type as a guess, and only where

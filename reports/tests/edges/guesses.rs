@@ -1,6 +1,7 @@
 //! Memory that only looks like pointers: numbers in a block of no type, a union, the
-//! room behind a vector's last element, an array that is not filled. What follows
-//! from it is marked, outranks no field, and gives no block a type.
+//! room behind a vector's last element, an array that is not filled, what a suspended
+//! block captured. What follows from it is marked, outranks no field, and gives no
+//! block that has a type another.
 
 #![allow(
     dead_code,
@@ -11,6 +12,8 @@
 use std::alloc::{Layout, alloc};
 use std::hint::black_box;
 use std::mem::{ManuallyDrop, MaybeUninit};
+use std::pin::Pin;
+use std::task::{Context, Waker};
 
 use endler_reports::graph::{Dominator, Dominators, Follow};
 use endler_reports::holding::{Purpose, graph};
@@ -41,10 +44,35 @@ struct Case {
 }
 
 static CASE: std::sync::Mutex<Option<Box<Case>>> = std::sync::Mutex::new(None);
+static LINES: std::sync::Mutex<Option<Lines>> = std::sync::Mutex::new(None);
 static NUMBERS: std::sync::Mutex<Option<Numbers>> = std::sync::Mutex::new(None);
 
 /// A number, so that no field points to the block.
 struct Numbers(usize);
+
+/// A future that captured lines, and where they are: their buffer and the first.
+struct Lines {
+    future: Pin<Box<dyn Future<Output = usize> + Send>>,
+    buffer: usize,
+    first: usize,
+}
+
+/// The block may have moved them out of their slot before it was suspended.
+fn lines() -> Lines {
+    let lines: Vec<String> = (40..43).map(|n| page(n).title).collect();
+    let (buffer, first) = (at(lines.as_slice()), at(lines[0].as_str()));
+    let mut future: Pin<Box<dyn Future<Output = usize> + Send>> = Box::pin(async move {
+        std::future::pending::<()>().await;
+        black_box(&lines).len()
+    });
+    let mut context = Context::from_waker(Waker::noop());
+    assert!(future.as_mut().poll(&mut context).is_pending());
+    Lines {
+        future,
+        buffer,
+        first,
+    }
+}
 
 fn page(n: usize) -> Box<Page> {
     Box::new(Page {
@@ -104,6 +132,7 @@ pub(crate) fn check() {
         words.push(at(&*case));
         numbers = raw(&words);
         *CASE.lock().unwrap() = Some(case);
+        *LINES.lock().unwrap() = Some(lines());
         *NUMBERS.lock().unwrap() = Some(Numbers(numbers ^ 1));
     });
     let mut image = recorder::image(&records);
@@ -193,6 +222,22 @@ pub(crate) fn check() {
             named.map(|edge| edge.1),
             Some("edges::guesses::Either.page (guess)")
         );
+    }
+
+    // What a guess owns is called after it, as a guess.
+    let guard = LINES.lock().unwrap();
+    let lines = guard.as_ref().unwrap();
+    let captured = "edges::guesses::lines::{async_block_env#1}.lines";
+    let future = row(&image, at(&*lines.future));
+    let [buffer, first] = [lines.buffer, lines.first].map(|block| row(&image, block));
+    for (source, target, label) in [
+        (future, buffer, format!("{captured} (guess)")),
+        (buffer, first, format!("{captured}[*] (guess)")),
+    ] {
+        let edges = from(source);
+        let edge = edges.iter().find(|edge| edge.0 == target);
+        let expect = (label.as_str(), EdgeKind::Conservative);
+        assert_eq!(edge.map(|edge| (edge.1, edge.2)), Some(expect));
     }
 
     // Nothing got another type by a guess.

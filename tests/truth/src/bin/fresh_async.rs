@@ -410,7 +410,7 @@ async fn both(one: Service, two: Service, words: Vec<String>) -> usize {
 }
 
 fn reply(reply: &Reply, name: &'static str) {
-    let within: &(dyn Future<Output = Vec<String>> + Send) = reply;
+    let within: &(dyn Future<Output = Vec<String>> + Send) = &**reply;
     book().block(within, size_of_val(within), name);
 }
 
@@ -524,7 +524,7 @@ async fn gathered(state: Arc<State>) -> impl Sized {
         });
         book().largest_since(
             mark,
-            "Task<fresh_async::gathered::{async_fn#0}::{async_block_env#0}>",
+            "Task<fresh_async::gathered::{async_fn#0}::{async_block_env#1}>",
         );
         book().since(
             mark,
