@@ -52,9 +52,14 @@ fn name(typed: &Typed) -> String {
 
 /// The name that the rules give, or nothing.
 fn inferred(texts: &[Text]) -> Option<(String, Evidence)> {
+    inferred_to(texts, StackEnd::Complete)
+}
+
+/// The same of a stack that ends in this way.
+fn inferred_to(texts: &[Text], end: StackEnd) -> Option<(String, Evidence)> {
     let Chain { functions, steps } = chain(texts);
     let rules = Rules::new(&functions);
-    match rules.infer(&steps, rules.start(&steps), StackEnd::Complete) {
+    match rules.infer(&steps, rules.start(&steps), end) {
         Verdict::Typed(typed) => Some((name(&typed), typed.evidence)),
         Verdict::Raw(_) | Verdict::Unknown => None,
     }
@@ -63,6 +68,33 @@ fn inferred(texts: &[Text]) -> Option<(String, Evidence)> {
 fn is(texts: &[Text], expect: &str) {
     let found = inferred(texts);
     assert_eq!(found, Some((expect.to_owned(), Evidence::Stack)));
+}
+
+/// A body that two types share is named after one of them; only the caller tells.
+#[test]
+fn a_stack_that_was_cut_in_a_container() {
+    let stack = [
+        (0, "alloc::raw_vec", "finish_grow<alloc::alloc::Global>", 5),
+        (
+            1,
+            "alloc::raw_vec",
+            "grow_one<u32, alloc::alloc::Global>",
+            6,
+        ),
+        (1, "alloc::vec", "push<u32, alloc::alloc::Global>", 7),
+        (2, "alloc::vec", "extend<u32, alloc::alloc::Global>", 8),
+        (3, "app", "main", 9),
+    ];
+    let is = |texts: &[Text], end, evidence: Option<Evidence>| {
+        let name = |evidence| ("Vec<u32>".to_owned(), evidence);
+        assert_eq!(inferred_to(texts, end), evidence.map(name));
+    };
+    is(&stack, StackEnd::Truncated, Some(Evidence::Stack));
+    // Two frames say the same, and a third may not.
+    is(&stack[..4], StackEnd::Truncated, Some(Evidence::Neighbour));
+    // One frame, two functions of it.
+    is(&stack[..3], StackEnd::Truncated, None);
+    is(&stack[..3], StackEnd::Complete, Some(Evidence::Stack));
 }
 
 #[test]
