@@ -185,10 +185,12 @@ readable() {
         done
 }
 
-# Programs into which no endler was put, but for those with an allocator of their own.
+# Programs into which no endler was put, but for those with an allocator of their own,
+# and those without a test: all of their source stands behind a feature that is off.
 bare() {
     awk '/^binary .* none$/ { print $2 }' "$logs/$1.with.out" |
-        grep -vxFf <(sed -E 's|.*/||; s|\.rs$||' "$work/with/$1/.own-allocator" 2>/dev/null) || true
+        grep -vxFf <(sed -E 's|.*/||; s|\.rs$||' "$work/with/$1/.own-allocator" 2>/dev/null) |
+        grep -xFf <(sed -nE 's/ .* \.\.\. .*//p' "$logs/$1.plain.results") || true
 }
 
 # What differs between two runs; tests named in the file $3 are left out.

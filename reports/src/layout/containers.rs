@@ -231,6 +231,26 @@ pub(crate) fn container_of(path: &str) -> Option<&'static Container> {
     CONTAINERS.iter().find(|c| c.path == path)
 }
 
+/// A handle of bytes that owns their block as long as the lowest bit of its data
+/// pointer, which else leads to what several handles share, is set.
+pub(crate) struct Tagged {
+    /// Definition path.
+    pub(crate) path: &'static str,
+    /// The first of its bytes.
+    pub(crate) pointer: Places,
+    /// How many; the last one is the block's last.
+    pub(crate) length: Places,
+    pub(crate) data: Places,
+}
+
+/// All of them. Source: bytes 1.12 `src/bytes.rs`, `promotable_even_drop`.
+pub(crate) static TAGGED: &[Tagged] = &[Tagged {
+    path: "bytes::bytes::Bytes",
+    pointer: &["ptr"],
+    length: &["len"],
+    data: &["data"],
+}];
+
 /// What blocks are called after, though a container inside it makes them.
 pub(crate) const HOLDERS: [&str; 14] = [
     "alloc::string::String",

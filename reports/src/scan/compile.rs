@@ -237,6 +237,27 @@ impl Book<'_> {
             }
             return;
         }
+        if !owned && let Some(tagged) = containers::TAGGED.iter().find(|t| *t.path == *stem) {
+            let mut otherwise = Vec::new();
+            self.fields(&data, fields, at, (&inner, owned), &mut otherwise);
+            match self.tagged(of, tagged, at, &inner, otherwise) {
+                Ok(op) => ops.push(op),
+                Err(fields) => ops.extend(fields),
+            }
+            return;
+        }
+        self.fields(&data, fields, at, (&inner, owned), ops);
+    }
+
+    /// The fields of a struct, one by one.
+    fn fields(
+        &mut self,
+        data: &Data,
+        fields: &[Field],
+        at: u64,
+        (inner, owned): (&Spot, bool),
+        ops: &mut Vec<Op>,
+    ) {
         let is_tuple = data.name.starts_with('(');
         for field in fields {
             let at = at.saturating_add(field.offset);
@@ -390,6 +411,7 @@ fn bodies(op: &Op) -> Vec<&[Op]> {
         Op::Above {
             then, otherwise, ..
         } => vec![then, otherwise],
+        Op::Tagged { otherwise, .. } => vec![otherwise],
         _ => Vec::new(),
     }
 }
@@ -397,6 +419,9 @@ fn bodies(op: &Op) -> Vec<&[Op]> {
 /// Notes which kinds of names the steps use.
 fn survey(ops: &[Op], program: &mut Program) {
     for op in ops {
+        for body in bodies(op) {
+            survey(body, program);
+        }
         match op {
             Op::Owner { named, .. }
             | Op::Loose { named, .. }
@@ -406,17 +431,14 @@ fn survey(ops: &[Op], program: &mut Program) {
             | Op::Ring { named, .. }
             | Op::Rest { named, .. }
             | Op::Table { named, .. }
+            | Op::Tagged { named, .. }
             | Op::Node { named, .. } => match named {
                 Named::After(_) => program.after = true,
                 Named::Always(_) => program.always = true,
             },
             // They have no name at all.
             Op::Words { .. } => program.always = true,
-            Op::Switch { .. } | Op::Repeat { .. } | Op::Above { .. } | Op::Guess { .. } => {
-                for body in bodies(op) {
-                    survey(body, program);
-                }
-            }
+            Op::Switch { .. } | Op::Repeat { .. } | Op::Above { .. } | Op::Guess { .. } => {}
         }
     }
 }

@@ -4,7 +4,7 @@ use super::book::Book;
 use super::compile::Spot;
 use super::edges::Kind as EdgeKind;
 use super::program::{FormIx, FormKey, Header, Holder, Inside, List, Op, Title, Tree};
-use crate::layout::containers::{CONTROL, Container, ITEMS, Kind, MASK, Places, Split};
+use crate::layout::containers::{CONTROL, Container, ITEMS, Kind, MASK, Places, Split, Tagged};
 use crate::layout::places::Fat;
 use crate::layout::{Shape, TypeIx};
 
@@ -192,6 +192,36 @@ impl Book<'_> {
             }
         }
         Some(())
+    }
+
+    /// The step for a handle of bytes; `otherwise` again if its fields are not where
+    /// the entry says.
+    pub(super) fn tagged(
+        &mut self,
+        of: TypeIx,
+        tagged: &Tagged,
+        at: u64,
+        spot: &Spot,
+        otherwise: Vec<Op>,
+    ) -> Result<Op, Vec<Op>> {
+        let places = (
+            self.pointer_at(of, tagged.data, at),
+            self.pointer_at(of, tagged.pointer, at),
+            self.number_at(of, tagged.length, at),
+        );
+        let (Some(data), Some(pointer), Some(length)) = places else {
+            return Err(otherwise);
+        };
+        let byte = self.layouts.scalar("u8", 1);
+        let title = Title::Type(spot.holder.unwrap_or(of));
+        Ok(Op::Tagged {
+            data,
+            pointer,
+            length,
+            to: self.many(byte, Split::All, title),
+            named: self.label(&spot.via),
+            otherwise: otherwise.into(),
+        })
     }
 
     fn many(&mut self, of: TypeIx, split: Split, title: Title) -> FormIx {

@@ -136,6 +136,16 @@ pub(crate) enum Op {
         then: Box<[Op]>,
         otherwise: Box<[Op]>,
     },
+    /// If the lowest bit at `data` is set, the block that begins there, the bit left
+    /// out, is owned, and the bytes from `pointer` on are its last; else the steps.
+    Tagged {
+        data: u64,
+        pointer: u64,
+        length: u64,
+        to: FormIx,
+        named: Named,
+        otherwise: Box<[Op]>,
+    },
     /// What may not be there.
     Guess { body: Box<[Op]> },
     /// Bytes of which nothing is known: word by word.

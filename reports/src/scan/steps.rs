@@ -329,6 +329,29 @@ impl Scanner<'_, '_> {
                 let body = if read(*at)? > *limit { then } else { otherwise };
                 self.steps(body, bytes, base, context);
             }
+            Op::Tagged {
+                data,
+                pointer,
+                length,
+                to,
+                named,
+                otherwise,
+            } => {
+                let (data, from, length) = (read(*data)?, read(*pointer)?, read(*length)?);
+                let owned = match data & 1 {
+                    1 => self.heap.begins(data - 1),
+                    _ => None,
+                };
+                let end = owned.map(|b| self.heap.start(b).saturating_add(self.heap.size(b)));
+                match owned {
+                    Some(block) if from >= data - 1 && from.checked_add(length) == end => {
+                        let label = self.name(*named, context)?;
+                        let whole = self.heap.size(block);
+                        self.hold(context, Kind::Own, item(block, *to, label, whole));
+                    }
+                    _ => self.steps(otherwise, bytes, base, context),
+                }
+            }
             Op::Guess { body } => {
                 let context = Context {
                     guess: GUESS,
