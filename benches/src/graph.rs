@@ -19,7 +19,7 @@ pub(crate) fn measure(
     blocks: u32,
     pages: u32,
 ) -> Result<Vec<Graph>, String> {
-    let [scan, graph] = programs.speeds()?;
+    let [scan, graph] = programs.reports(["scan_speed", "graph_speed"])?;
     let sizes = [blocks / 100, blocks / 10, blocks];
     let mut rows = Vec::new();
     for size in sizes.map(|n| n.to_string()) {

@@ -87,9 +87,8 @@ impl Programs {
         Ok(folder)
     }
 
-    /// Builds the examples `scan_speed` and `graph_speed`; their paths in this order.
-    pub(crate) fn speeds(&self) -> Result<[PathBuf; 2], String> {
-        let names = ["scan_speed", "graph_speed"];
+    /// Builds examples of `reports/examples`; their paths in the order of the names.
+    pub(crate) fn reports<const N: usize>(&self, names: [&str; N]) -> Result<[PathBuf; N], String> {
         let mut cargo = cargo();
         cargo
             .args(["build", "--release", "--quiet", "-p", "endler-reports"])

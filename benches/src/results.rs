@@ -125,6 +125,12 @@ pub(crate) struct Snapshot {
     pub file_seconds: f64,
     /// From the signal to the tables and the file of the dump.
     pub tables_seconds: f64,
+    /// The types of all blocks, once debug information is read; in a process of its own.
+    #[serde(default)]
+    pub typed_seconds: f64,
+    /// From the types to the text of the table by type.
+    #[serde(default)]
+    pub tabled_seconds: f64,
     /// Pages that the writing thread goes round.
     pub writer_pages: f64,
     /// Its minor faults during the snapshot.

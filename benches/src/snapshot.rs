@@ -1,5 +1,6 @@
 //! What a snapshot of a large heap costs the process: see the program
-//! `benches/programs/src/bin/snapshot.rs`.
+//! `benches/programs/src/bin/snapshot.rs`. What its file then takes to be typed and
+//! tabled is measured by `reports/examples/table_speed.rs`.
 //!
 //! endler's own word for how long the process was held is the duration of the
 //! `clone` call. Two threads measure it from outside: one only reads the clock,
@@ -18,13 +19,22 @@ pub(crate) fn measure(
     blocks: u32,
 ) -> Result<Snapshot, String> {
     let program = programs.path(Build::Plain, "snapshot");
+    let [table] = programs.reports(["table_speed"])?;
     let mut runs = Vec::new();
     for _ in 0..processes {
         let scratch = programs.scratch()?;
         let args = [blocks.to_string(), scratch.display().to_string()];
         let text = output(&program, &args, Some(("ENDLER", "exact")))?;
+        let file = scratch.join("watched.endler").display().to_string();
+        let tables = output(&table, &[file], None)?;
         let _ = std::fs::remove_dir_all(&scratch);
-        let run: serde_json::Value = serde_json::from_str(&text).map_err(|e| e.to_string())?;
+        let mut run: serde_json::Value = serde_json::from_str(&text).map_err(|e| e.to_string())?;
+        for (key, seconds) in ["typed_seconds", "tabled_seconds"]
+            .iter()
+            .zip(tabled(&tables)?)
+        {
+            run[*key] = seconds.into();
+        }
         for sign in ["atomic", "all_typed"] {
             if run.get(sign) != Some(&true.into()) {
                 return Err(format!("a snapshot was not {sign}: {text}"));
@@ -49,6 +59,8 @@ pub(crate) fn measure(
         gap_quiet_seconds: median("gap_quiet_seconds")?,
         file_seconds: median("file_seconds")?,
         tables_seconds: median("tables_seconds")?,
+        typed_seconds: median("typed_seconds")?,
+        tabled_seconds: median("tabled_seconds")?,
         writer_pages: median("writer_pages")?,
         writer_faults: median("writer_faults")?,
         writer_quiet_seconds: median("writer_quiet_seconds")?,
@@ -56,4 +68,15 @@ pub(crate) fn measure(
         writer_longest_write_seconds: median("writer_longest_write_seconds")?,
         writer_lost_seconds: median("writer_lost_seconds")?,
     })
+}
+
+/// The seconds of `tabled BLOCKS TYPED TABLED`.
+fn tabled(text: &str) -> Result<[f64; 2], String> {
+    let line = text.lines().find_map(|line| line.strip_prefix("tabled "));
+    let mut fields = line.unwrap_or_default().split(' ').skip(1);
+    let mut next = || fields.next().and_then(|n| n.parse().ok());
+    match (next(), next()) {
+        (Some(typed), Some(tabled)) => Ok([typed, tabled]),
+        _ => Err(format!("no times in {text}")),
+    }
 }

@@ -194,6 +194,14 @@ pub(crate) fn snapshot(of: &Snapshot) -> String {
             format!("{:.2} s", of.file_seconds),
         ),
         ("signal to tables", format!("{:.2} s", of.tables_seconds)),
+        (
+            "types of all, debug information read",
+            format!("{:.2} s", of.typed_seconds),
+        ),
+        (
+            "  and the table by type",
+            format!("{:.2} s", of.tabled_seconds),
+        ),
     ];
     let mut text = format!("\na snapshot of {:.0} live blocks of 48 bytes\n", of.blocks);
     for (name, value) in rows {

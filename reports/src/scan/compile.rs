@@ -239,14 +239,14 @@ impl Book<'_> {
         }
         if !owned && let Some(tagged) = containers::TAGGED.iter().find(|t| *t.path == *stem) {
             let mut otherwise = Vec::new();
-            self.fields(&data, fields, at, (&inner, owned), &mut otherwise);
+            self.fields(data, fields, at, (&inner, owned), &mut otherwise);
             match self.tagged(of, tagged, at, &inner, otherwise) {
                 Ok(op) => ops.push(op),
                 Err(fields) => ops.extend(fields),
             }
             return;
         }
-        self.fields(&data, fields, at, (&inner, owned), ops);
+        self.fields(data, fields, at, (&inner, owned), ops);
     }
 
     /// The fields of a struct, one by one.
