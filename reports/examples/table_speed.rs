@@ -12,12 +12,12 @@ use endler_reports::load;
 use endler_reports::partition::{By, Heap};
 use endler_reports::render::{Columns, Page, page, view};
 use endler_reports::resolve::{Options, resolve};
-use endler_snapshot::{Blocks, Image};
+use endler_snapshot::Image;
 
 fn main() {
     let path = std::env::args_os().nth(1).expect("the path of a snapshot");
     let mut image = load(Path::new(&path)).expect("a snapshot");
-    let blocks = std::mem::replace(&mut image.blocks, Blocks::default());
+    let blocks = std::mem::take(&mut image.blocks);
     let _files_are_cached = resolved(&mut image);
     let read = resolved(&mut image);
     image.blocks = blocks;
