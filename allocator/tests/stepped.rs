@@ -127,9 +127,15 @@ fn check(test: &str, floor: usize, functions: &[&str]) {
             failed, 0,
             "struck at {place} and elsewhere, the runs failed"
         );
-        // Most windows see their signal; in a few the path has changed.
+        // Most windows see their signal; in some the path has changed. A run of many is
+        // one process, whose windows are the instructions; else each run is for one.
         let load = |n: &std::sync::atomic::AtomicUsize| n.load(Ordering::Relaxed);
-        assert!(load(&found.sent) > load(&found.learned) / 6, "{found:?}");
+        let (runs, learned) = (load(&found.runs), load(&found.learned));
+        let most_are_struck = match runs {
+            ..10 => load(&found.missed) * 2 <= learned,
+            _ => load(&found.sent) * 20 >= (runs - 1) * 19,
+        };
+        assert!(most_are_struck, "{found:?}");
         let (mut stepped, mut named) = (0, vec![0; functions.len()]);
         symbols::each(|name, at, len| {
             let visited = (at..at + len).filter(|at| found.visited(*at)).count();
