@@ -9,7 +9,8 @@
 //!
 //! Nothing that is read is believed. A pointer counts as typed if a live block
 //! begins there and has the size that the type, the capacity or the length
-//! asks for; else the edge is marked as a guess, and nothing follows from it.
+//! asks for; else the edge is marked as a guess, and nothing follows from it. What
+//! a slot owns that may not be in use is named last, as a guess too.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
