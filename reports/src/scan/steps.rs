@@ -349,7 +349,14 @@ impl Scanner<'_, '_> {
                         let whole = self.heap.size(block);
                         self.hold(context, Kind::Own, item(block, *to, label, whole));
                     }
-                    _ => self.steps(otherwise, bytes, base, context),
+                    _ => {
+                        self.steps(otherwise, bytes, base, context);
+                        // What handles share names its bytes after one of them.
+                        let shared = self.heap.begins(data)?;
+                        let label = self.name(*named, context)?;
+                        self.edge(context, shared, label, Kind::Shared, 0);
+                        self.lend(context, shared, label, 1);
+                    }
                 }
             }
             Op::Guess { body } => {

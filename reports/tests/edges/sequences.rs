@@ -21,7 +21,7 @@ use std::hint::black_box;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::truth::{Program, at, text};
+use super::truth::{Program, at, text, words};
 
 struct Queues {
     ring: VecDeque<String>,
@@ -151,6 +151,16 @@ struct Fields {
     cooked: Vec<Cooked>,
     slice: Box<[u64]>,
     shared: Arc<[Raw]>,
+    /// What was a text, whole and without its beginning.
+    body: bytes::Bytes,
+    rest: bytes::Bytes,
+    /// Two handles, which a third block counts.
+    twice: [bytes::Bytes; 2],
+}
+
+/// A text without room behind it.
+fn full(n: usize) -> String {
+    text(n).into_boxed_str().into_string()
 }
 
 /// The names that fields must give.
@@ -171,6 +181,16 @@ pub(crate) fn fields() -> (Program, Expected) {
                 cooked: raw.into_iter().map(cook).collect(),
                 slice: array,
                 shared: vec![Raw { a: 1, b: 2 }; black_box(3)].into(),
+                body: bytes::Bytes::from(full(1)),
+                rest: {
+                    let mut rest = bytes::Bytes::from(full(2));
+                    bytes::Buf::advance(&mut rest, 5);
+                    rest
+                },
+                twice: {
+                    let one = bytes::Bytes::from(full(3));
+                    [one.clone(), one]
+                },
             }
         },
         |f, p| {
@@ -180,6 +200,17 @@ pub(crate) fn fields() -> (Program, Expected) {
             p.holds(at(f), at(&*f.shared), &of("shared"));
             types.push((at(f.cooked.as_slice()), "Vec<edges::sequences::Cooked>"));
             types.push((at(&*f.slice), "Box<[u64]>"));
+            p.holds(at(f), at(&*f.body), &of("body"));
+            types.push((at(&*f.body), "bytes::bytes::Bytes"));
+            let rest = at(&*f.rest) - 5;
+            p.holds(at(f), rest, &of("rest"));
+            types.push((rest, "bytes::bytes::Bytes"));
+            p.holds(at(f), at(&*f.twice[0]), &of("twice[*]"));
+            let inside = words(at(&f.twice), 4);
+            let mut addresses = p.blocks.iter().map(|b| b.address);
+            let count = addresses.find(|a| inside.contains(a) && *a != at(&*f.twice[0]));
+            p.holds(at(f), count.unwrap(), &of("twice[*]"));
+            p.holds(count.unwrap(), at(&*f.twice[0]), &of("twice[*]"));
         },
     );
     (program, expected)
