@@ -311,7 +311,10 @@ fn one_table_shows_what_is_tracked_and_what_is_on_the_heap() {
 fn a_session_finds_tracked_objects_by_name() {
     use endler::reports::console::{HeapAlone, Session, parse};
     let _alone = alone();
-    let requests: Vec<_> = (0..3).map(request).collect();
+    let mut requests = vec![request(0)];
+    // Births are told apart by the clock's ticks, of some milliseconds.
+    std::thread::sleep(std::time::Duration::from_millis(30));
+    requests.extend((1..3).map(request));
     let Ok(snapshot) = endler::snapshot() else {
         println!("not run: nothing is recorded here");
         return;
