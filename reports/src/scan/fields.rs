@@ -67,8 +67,8 @@ impl<'s> Fields<'s> {
         }
     }
 
-    /// A variable on a stack, or a field that may not be in use, says what a block is; whether the block is known to be
-    /// that already.
+    /// A variable on a stack, or a field that may not be in use, says what a block is;
+    /// whether the block is known to be that already.
     pub(super) fn claim_as_guess(&mut self, book: &mut Book<'_>, block: u32, form: FormIx) -> bool {
         let Some(row) = self.row(block) else {
             return false;
